@@ -1,0 +1,189 @@
+"""What can happen, as frozen data with stable names.
+
+An event says what happened and to whom; it never sends, formats or logs itself.  Whoever notices something
+worth knowing calls the ``Emit`` it was given; what becomes of it (log line, metric, security log) is decided
+in `ocppsec.observability`.  No event carries a password, a key, an Authorization header or a whole frame.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events.  `name` is stable: logs, metrics and documents refer to it."""
+
+    name: ClassVar[str] = "event"
+    security: ClassVar[bool] = False
+    """True where an operator's security log must have it."""
+
+
+Emit = Callable[[Event], None]
+"""Receives every event; must not block and must not raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorOpened(Event):
+    name: ClassVar[str] = "door-opened"
+    door: str
+    url: str
+    profiles: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeFailed(Event):
+    """TLS ended before HTTP: nobody said who they are, only from where."""
+
+    name: ClassVar[str] = "handshake-failed"
+    security: ClassVar[bool] = True
+    door: str
+    address: str
+    reason: str
+    """OpenSSL's word for it, such as ``CERTIFICATE_VERIFY_FAILED: certificate has expired``."""
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRefused(Event):
+    """A connection got a complete HTTP answer other than 101."""
+
+    name: ClassVar[str] = "connection-refused"
+    security: ClassVar[bool] = True
+    door: str
+    address: str
+    identity: str | None
+    reason: str
+    status: int
+    presented: str
+    expected: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConnected(Event):
+    name: ClassVar[str] = "station-connected"
+    identity: str
+    profile: int
+    door: str
+    address: str
+    replaced: bool
+    """True when an older connection of this identity was closed in favour of this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationDisconnected(Event):
+    name: ClassVar[str] = "station-disconnected"
+    identity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationBooted(Event):
+    name: ClassVar[str] = "station-booted"
+    identity: str
+    profile: int
+    reason: str
+    model: str
+    vendor: str
+    firmware_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialNumberMismatch(Event):
+    """B01.FR.11/12: BootNotification named another serial number than the certificate."""
+
+    name: ClassVar[str] = "serial-number-mismatch"
+    security: ClassVar[bool] = True
+    identity: str
+    reported: str | None
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorRaised(Event):
+    """A05.FR.07: from now on this station is never let in lower again."""
+
+    name: ClassVar[str] = "floor-raised"
+    security: ClassVar[bool] = True
+    identity: str
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginsSlowed(Event):
+    name: ClassVar[str] = "logins-slowed"
+    security: ClassVar[bool] = True
+    address: str
+    identity: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEventReceived(Event):
+    """A04: a station reported a security event."""
+
+    name: ClassVar[str] = "security-event-received"
+    security: ClassVar[bool] = True
+    identity: str
+    type: str
+    timestamp: str
+    tech_info: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDropped(Event):
+    """Something arrived that the standard says to ignore; counted."""
+
+    name: ClassVar[str] = "message-dropped"
+    identity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequestRefused(Event):
+    name: ClassVar[str] = "certificate-request-refused"
+    security: ClassVar[bool] = True
+    identity: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateIssued(Event):
+    name: ClassVar[str] = "certificate-issued"
+    security: ClassVar[bool] = True
+    identity: str | None
+    """None for the CSMS's own certificates."""
+    serial_number: str
+    fingerprint: str
+    not_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeStepped(Event):
+    name: ClassVar[str] = "upgrade-stepped"
+    identity: str
+    upgrade: str
+    step: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeEnded(Event):
+    name: ClassVar[str] = "upgrade-ended"
+    security: ClassVar[bool] = True
+    identity: str
+    upgrade: str
+    outcome: str
+    """``done`` or ``failed``."""
+    profile: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUnavailable(Event):
+    name: ClassVar[str] = "store-unavailable"
+    security: ClassVar[bool] = True
+    doing: str
+    reason: str

@@ -1,0 +1,186 @@
+"""What the registry remembers, as frozen values.
+
+Times are aware and UTC.  Fingerprints are lower-case hex SHA-256 over the DER certificate.  Certificate serial
+numbers are upper-case hex without leading zeros.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ocppsec.profiles.profile import SecurityProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """One registered station.  Floor, target and observed are three things."""
+
+    identity: str
+    serial_number: str
+    """Registered by the operator; never taken from the station."""
+    floor: SecurityProfile
+    """Lowest profile this station may still use.  Never falls."""
+    target: SecurityProfile
+    """Where it should be; highest profile it is admitted on."""
+    observed: SecurityProfile | None
+    """What its last admitted connection used; None before the first."""
+    added_at: datetime
+    registered_at: datetime | None = None
+    """When a BootNotification was last answered Accepted; None before the first."""
+    last_seen_at: datetime | None = None
+    vendor: str | None = None
+    model: str | None = None
+    firmware_version: str | None = None
+    reported_serial_number: str | None = None
+    """What the station said at its last boot; evidence, never a reference."""
+    boot_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewStation:
+    identity: str
+    serial_number: str
+    profile: SecurityProfile
+    """Becomes floor and target."""
+    password_hash: str | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootFacts:
+    """What a BootNotification said."""
+
+    at: datetime
+    profile: SecurityProfile
+    vendor: str
+    model: str
+    firmware_version: str | None
+    serial_number: str | None
+    reason: str
+
+
+class CertificateState(StrEnum):
+    PENDING = "pending"
+    """Issued, not yet seen in a handshake."""
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRecord:
+    """One certificate that our CA issued to a station."""
+
+    fingerprint: str
+    identity: str
+    serial_number: str
+    subject: str
+    public_key_sha256: str
+    """Lower-case hex over the DER SubjectPublicKeyInfo; one key belongs to one station for ever."""
+    not_before: datetime
+    not_after: datetime
+    state: CertificateState
+    issued_at: datetime
+    chain: str
+    """PEM, leaf first, without the root."""
+    revoked_at: datetime | None = None
+    revocation_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRecord:
+    """All that an admission decision needs to know of a station, read at one moment."""
+
+    identity: str
+    serial_number: str
+    floor: SecurityProfile
+    target: SecurityProfile
+    password_hashes: tuple[str, ...] = ()
+    """Current first; see `ocppsec.profiles.password`."""
+    certificates: tuple[CertificateRecord, ...] = ()
+    registered: bool = False
+    """True when a BootNotification was answered Accepted before."""
+
+
+class AttemptOutcome(StrEnum):
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    HANDSHAKE_FAILED = "handshake-failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt to connect, kept so that ``why`` can explain it."""
+
+    at: datetime
+    outcome: AttemptOutcome
+    door: str
+    address: str
+    """Host without port."""
+    identity: str | None
+    """As claimed in the URL; None when TLS failed before anyone said who they are."""
+    profile: SecurityProfile | None
+    reason: str
+    """Stable code such as ``wrong-password``; empty when admitted."""
+    presented: str = ""
+    expected: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEventRecord:
+    """A04: what a station reported."""
+
+    identity: str
+    type: str
+    timestamp: datetime
+    tech_info: str | None
+    received_at: datetime
+
+
+class UpgradeStatus(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """One upgrade operation of one station."""
+
+    id: str
+    identity: str
+    target: SecurityProfile
+    status: UpgradeStatus
+    step: str
+    """Name of the step it stands at, in words fit for people."""
+    reason: str
+    """Why it failed; empty otherwise."""
+    state: str
+    """The workflow's state as JSON; only `ocppsec.upgrades` reads it."""
+    version: int
+    """Counts saves; a save that names an old version is refused."""
+    deadline: datetime | None
+    """When the step it stands at is overdue."""
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeStep:
+    """One line of an upgrade's history."""
+
+    at: datetime
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeChange:
+    """What one decision changes, saved as a whole before any effect is carried out."""
+
+    upgrade: Upgrade
+    """With the version that was read; the store saves version + 1."""
+    steps: tuple[UpgradeStep, ...] = ()
+    raise_floor_to: SecurityProfile | None = field(default=None)
+    """Saved in the same transaction: an upgrade is never done with the old floor."""

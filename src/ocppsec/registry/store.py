@@ -1,0 +1,163 @@
+"""The registry's contract, in words.
+
+Every method may raise `StoreUnavailable`; callers then refuse (503), they never guess.  Methods that change
+something are atomic and durable when they return, except `record_attempt`, which may lose the last moments
+before a crash.  Nothing here decides: the store keeps what it is told.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import (
+    AdmissionRecord,
+    Attempt,
+    BootFacts,
+    CertificateRecord,
+    CertificateState,
+    NewStation,
+    SecurityEventRecord,
+    Station,
+    Upgrade,
+    UpgradeChange,
+    UpgradeStep,
+)
+
+
+class RegistryError(Exception):
+    """Base of what a store can say no with."""
+
+
+class StoreUnavailable(RegistryError):  # noqa: N818  a condition, named as operators name it
+    """The database cannot be reached, is locked, full or broken."""
+
+
+class AlreadyRegistered(RegistryError):  # noqa: N818
+    """The identity or the serial number belongs to a station already."""
+
+
+class NotRegistered(RegistryError):  # noqa: N818
+    """No station has this identity."""
+
+
+class UpgradeInProgress(RegistryError):  # noqa: N818
+    """The station has an open upgrade; there is never more than one."""
+
+
+class Superseded(RegistryError):  # noqa: N818
+    """Somebody else saved this upgrade since it was read; read it again and decide again."""
+
+
+class KeyAlreadyUsed(RegistryError):  # noqa: N818
+    """The public key was certified before, for this or another station."""
+
+
+class Store(Protocol):
+    # -- stations ---------------------------------------------------------------------------------------
+    async def add_station(self, station: NewStation) -> Station:
+        """Register a station; raises `AlreadyRegistered`."""
+
+    async def station(self, identity: str) -> Station | None: ...
+
+    async def stations(self, *, after: str | None = None, limit: int = 100) -> list[Station]:
+        """At most *limit* stations, ordered by identity, those behind *after*."""
+
+    async def remove_station(self, identity: str) -> bool:
+        """Forget a station with its credentials and open upgrades; False when it was not there.
+
+        Its certificates become revoked and stay known, so that they are refused as revoked and their keys
+        are never certified again.
+        """
+
+    async def admission_record(self, identity: str) -> AdmissionRecord | None:
+        """All that admission needs, of one moment; None when nobody is registered under *identity*.
+
+        Exact match, case-sensitive.  Called on every connection: concurrent calls may be answered by one
+        query.
+        """
+
+    async def certificate_owner(self, fingerprint: str) -> CertificateRecord | None:
+        """The record of a certificate, whoever it belongs to."""
+
+    async def set_password_hash(self, identity: str, password_hash: str) -> None:
+        """Replace the station's password hash; raises `NotRegistered`."""
+
+    async def set_target(self, identity: str, target: SecurityProfile) -> None:
+        """Raises `NotRegistered`.  Never below the floor: such a call changes nothing."""
+
+    async def raise_floor(self, identity: str, floor: SecurityProfile) -> SecurityProfile:
+        """Raise the floor (and the target with it) to at least *floor*; gives the floor that was before.
+
+        Never lowers it.  Repeating it is harmless.  Raises `NotRegistered`.
+        """
+
+    async def record_connected(self, identity: str, profile: SecurityProfile, at: datetime) -> None:
+        """Set observed and last seen.  May be written late, like `record_attempt`."""
+
+    async def record_boot(self, identity: str, facts: BootFacts) -> None:
+        """Keep what the station said at boot and that it is registered."""
+
+    # -- attempts ---------------------------------------------------------------------------------------
+    async def record_attempt(self, attempt: Attempt) -> None:
+        """Keep an attempt.  Returns at once; written soon.  Old ones are dropped: 50 an identity and 50 an
+        address are kept, 20,000 in all, so that strangers cannot fill the disk."""
+
+    async def attempts(self, identity: str, *, limit: int = 20) -> list[Attempt]:
+        """Newest first, those still waiting to be written included."""
+
+    async def attempts_from(self, address: str, *, limit: int = 20) -> list[Attempt]:
+        """Newest first, whatever identity they claimed."""
+
+    # -- certificates -----------------------------------------------------------------------------------
+    async def add_certificate(self, certificate: CertificateRecord) -> None:
+        """Keep a certificate before it is delivered; raises `NotRegistered`, `KeyAlreadyUsed`."""
+
+    async def certificates(self, identity: str) -> list[CertificateRecord]:
+        """Newest first."""
+
+    async def key_is_known(self, public_key_sha256: str) -> bool:
+        """True when a certificate was ever issued for this key, to whomever."""
+
+    async def activate_certificate(self, fingerprint: str, at: datetime) -> None:
+        """It was seen in a handshake: pending becomes active, the station's other active ones superseded."""
+
+    async def set_certificate_state(
+        self, fingerprint: str, state: CertificateState, *, at: datetime, reason: str | None = None
+    ) -> bool:
+        """False when there is no such certificate.  Revoked stays revoked."""
+
+    # -- security events --------------------------------------------------------------------------------
+    async def add_security_event(self, event: SecurityEventRecord) -> None: ...
+
+    async def security_events(self, identity: str | None = None, *, limit: int = 100) -> list[SecurityEventRecord]:
+        """Newest first."""
+
+    # -- upgrades ---------------------------------------------------------------------------------------
+    async def begin_upgrade(self, upgrade: Upgrade, steps: Sequence[UpgradeStep] = ()) -> Upgrade:
+        """Keep a new open upgrade, and raise the station's target to its target.
+
+        Raises `NotRegistered`, `UpgradeInProgress`.
+        """
+
+    async def save_upgrade(self, change: UpgradeChange) -> Upgrade:
+        """Save a change as a whole; raises `Superseded` when the version is not the stored one."""
+
+    async def upgrade(self, upgrade_id: str) -> Upgrade | None: ...
+
+    async def upgrades(self, identity: str, *, limit: int = 20) -> list[Upgrade]:
+        """Newest first."""
+
+    async def open_upgrade(self, identity: str) -> Upgrade | None: ...
+
+    async def open_upgrades(self) -> list[Upgrade]: ...
+
+    async def upgrade_steps(self, upgrade_id: str) -> list[UpgradeStep]:
+        """Oldest first."""
+
+    # -- house ------------------------------------------------------------------------------------------
+    async def ping(self) -> None:
+        """Returns when the store can be read and written; raises `StoreUnavailable` otherwise."""
+
+    async def close(self) -> None:
+        """Write what waits and close; may be called twice."""
