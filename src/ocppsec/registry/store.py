@@ -101,7 +101,8 @@ class Store(Protocol):
     # -- attempts ---------------------------------------------------------------------------------------
     async def record_attempt(self, attempt: Attempt) -> None:
         """Keep an attempt.  Returns at once; written soon.  Old ones are dropped: 50 an identity and 50 an
-        address are kept, 20,000 in all, so that strangers cannot fill the disk."""
+        address are kept, 20,000 in all, so that strangers cannot fill the disk.
+        """
 
     async def attempts(self, identity: str, *, limit: int = 20) -> list[Attempt]:
         """Newest first, those still waiting to be written included."""
@@ -130,7 +131,9 @@ class Store(Protocol):
     # -- security events --------------------------------------------------------------------------------
     async def add_security_event(self, event: SecurityEventRecord) -> None: ...
 
-    async def security_events(self, identity: str | None = None, *, limit: int = 100) -> list[SecurityEventRecord]:
+    async def security_events(
+        self, identity: str | None = None, *, limit: int = 100
+    ) -> list[SecurityEventRecord]:
         """Newest first."""
 
     # -- upgrades ---------------------------------------------------------------------------------------
