@@ -1,0 +1,139 @@
+"""What the workflow and the shell around it say to each other: events in, effects out.
+
+The shell saves the new state first, then carries the effects out in their order, and feeds back what came of
+them.  It feeds an answer only while the CALL it belongs to is the outstanding one; anything else may come at
+any time, late or twice, and changes nothing where it has no meaning.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """CALLRESULT to the last `Send`, as the message's struct."""
+
+    response: msgspec.Struct
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """CALLERROR to the last `Send`, or a CALLRESULT the schema does not allow."""
+
+    code: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTimedOut:
+    """No answer to the last `Send` in time; the link is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """The station's connection ended, or a `Send` found none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationConnected:
+    """Admitted on *profile*.  Besides, the shell calls `resume` once the station can be called."""
+
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
+class StationBooted:
+    """A BootNotification was answered Accepted on a connection of *profile*: the only proof there is."""
+
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
+class CsrReceived:
+    """A SignCertificate for the ChargingStationCertificate was answered Accepted."""
+
+    csr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The CA's certificate for the request of the last `Sign`, recorded as acceptable already."""
+
+    chain: str
+    """PEM, leaf first, without the root."""
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRefused:
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReceived:
+    """A NotifyReport, as the request's struct."""
+
+    report: msgspec.Struct
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """`deadline_of` the state has gone by since the step was entered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeSeen:
+    """What a door saw of this station, or from its address, without letting it in."""
+
+    reason: str
+
+
+Event = (
+    Answered
+    | CallRefused
+    | CallTimedOut
+    | LinkLost
+    | StationConnected
+    | StationBooted
+    | CsrReceived
+    | Signed
+    | SigningRefused
+    | ReportReceived
+    | DeadlinePassed
+    | HandshakeSeen
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Call the station; wait `Plan.message_timeout` for the answer."""
+
+    request: msgspec.Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Have the CA check and sign *csr*.  May repeat after a crash: a key it has certified for this station in
+    this upgrade gets the same certificate again, not a refusal.
+    """
+
+    csr: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseFloor:
+    """A05.FR.07; to be saved in one transaction with the state."""
+
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of the upgrade's history, in words."""
+
+    step: str
+    detail: str = ""
+
+
+Effect = Send | Sign | RaiseFloor | Note

@@ -1,0 +1,77 @@
+"""What an upgrade is told before it starts: where to go, what to install, how long to wait.
+
+A plan is a value that is kept with the upgrade's state.  It holds nothing secret: certificates are public, and
+the password of profile 2 is the one the station has already.
+"""
+
+import msgspec
+
+INTERFACES = ("Wired0", "Wireless0", "Wired1", "Wireless1", "Wired2", "Wireless2", "Wired3", "Wireless3")
+"""OCPPInterfaceEnumType, the likely ones first."""
+
+SLOTS = (1, 2, 0, 3)
+"""Tried where a station does not list its slots: EVerest has 1 and 2, OpenOCPP counts from 0."""
+
+
+class RootHash(msgspec.Struct, frozen=True, kw_only=True):
+    """CertificateHashDataType of the CSMS root, with one hash algorithm (M04.FR.07: the station chooses it)."""
+
+    hash_algorithm: str
+    issuer_name_hash: str
+    issuer_key_hash: str
+    serial_number: str
+
+
+class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds from the moment a step is entered; what happens then is the workflow's decision."""
+
+    step: float = 3600
+    """A step that only needs an answer: how long a station may stay away before the upgrade gives up."""
+    report: float = 30
+    """From the GetReport answer to NotifyReport."""
+    csr: float = 180
+    """From the TriggerMessage answer to SignCertificate: small controllers need minutes for an RSA key."""
+    signing: float = 60
+    boot: float = 600
+    """From the Reset answer to BootNotification, before connection attempts are added."""
+    scheduled: float = 86_400
+    """The same when the Reset was Scheduled: a charging session may last."""
+    reset_pause: float = 60
+    """Between a Rejected Reset and the next."""
+    arrival: float = 30
+    """From the connection on the new profile to BootNotification; then the station is asked for it."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    target: int
+    """2 or 3."""
+    urls: dict[int, str]
+    """Security profile → ocppCsmsUrl, without the identity: the station appends "/" and its identity."""
+    root_pem: str
+    """The self-signed root above both the server and the station certificates."""
+    root_hashes: tuple[RootHash, ...]
+    """One for each hash algorithm a station may answer with."""
+    organization: str
+    """A00.FR.405: what O of the station certificate has to be."""
+    interfaces: tuple[str, ...] = INTERFACES
+    slots: tuple[int, ...] = SLOTS
+    active_slot: int | None = None
+    """The slot an earlier upgrade of ours activated (`Done.slot`); believed only where the station is silent."""
+    message_timeout: int = 30
+    """Seconds; goes into the NetworkConnectionProfile."""
+    report_id: int = 1
+    """requestId of GetReport."""
+    deadlines: Deadlines = Deadlines()
+
+
+class StationAtStart(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the station when its upgrade begins."""
+
+    profile: int
+    """Of its connection; of its last one when it is not connected."""
+    connected: bool = True
+    booted: bool = True
+    """A BootNotification was answered Accepted on a connection of this profile."""
+    registered_serial: str
+    reported_serial: str | None = None
+    """From its last BootNotification; None when it never named one."""
