@@ -1,0 +1,108 @@
+"""What a certificate says, as plain values that a decision can be made on.
+
+Nothing here is verified: TLS did that, or `ocppsec.certificates.verify`.  Serial numbers are upper-case hex
+without leading zeros, hashes lower-case hex, times aware and UTC.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
+
+
+class BadCertificate(ValueError):  # noqa: N818  what it is, not what went wrong in us
+    """The bytes are no certificate that can be judged; `reason` is fit for a log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """The facts of a certificate that a station presented in a handshake."""
+
+    fingerprint: str
+    """SHA-256 over the DER."""
+    serial_number: str
+    common_names: tuple[str, ...]
+    organizations: tuple[str, ...]
+    issuer: str
+    """RFC 4514, such as ``CN=Station CA,O=Example CSO``."""
+    not_before: datetime
+    not_after: datetime
+    public_key_sha256: str
+    """Over the DER SubjectPublicKeyInfo."""
+    is_ca: bool
+    extended_key_usage: frozenset[str] | None
+    """Dotted OIDs; None when the certificate has no such extension, which is good for any purpose."""
+
+
+def read_client_certificate(der: bytes) -> ClientCertificate:
+    """The facts of the DER that ``getpeercert(True)`` gave; raises `BadCertificate`."""
+    try:
+        return facts_of(x509.load_der_x509_certificate(der))
+    except ValueError as error:
+        raise BadCertificate(f"the certificate cannot be read: {error}") from error
+
+
+def facts_of(certificate: x509.Certificate) -> ClientCertificate:
+    """Raises ValueError when an extension or a name in it is malformed."""
+    extensions = certificate.extensions
+    return ClientCertificate(
+        fingerprint=fingerprint(certificate),
+        serial_number=serial_number(certificate),
+        common_names=names(certificate.subject, NameOID.COMMON_NAME),
+        organizations=names(certificate.subject, NameOID.ORGANIZATION_NAME),
+        issuer=certificate.issuer.rfc4514_string(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        public_key_sha256=public_key_sha256(certificate.public_key()),
+        is_ca=is_ca(extensions),
+        extended_key_usage=extended_key_usage(extensions),
+    )
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Lower-case hex SHA-256 over the DER."""
+    return certificate.fingerprint(SHA256()).hex()
+
+
+def serial_number(certificate: x509.Certificate) -> str:
+    """Upper-case hex without leading zeros: 4095 is ``FFF``."""
+    return f"{certificate.serial_number:X}"
+
+
+def public_key_sha256(key: CertificatePublicKeyTypes) -> str:
+    """Lower-case hex over the DER SubjectPublicKeyInfo, the same for certificate, request and key."""
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+def names(subject: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    """Every value the subject has for *oid*: the standard allows one, an attacker sends two."""
+    values = (attribute.value for attribute in subject.get_attributes_for_oid(oid))
+    return tuple(value if isinstance(value, str) else value.hex() for value in values)
+
+
+def is_ca(extensions: x509.Extensions) -> bool:
+    try:
+        return extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def extended_key_usage(extensions: x509.Extensions) -> frozenset[str] | None:
+    try:
+        usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+    return frozenset(usage.dotted_string for usage in usages)
