@@ -47,6 +47,9 @@ HOME: Final = Rule(free=5, longest=2.0, forgotten_every=120.0)
 ADDRESS: Final = Rule(free=50, longest=10.0, forgotten_every=5.0)
 IDENTITY: Final = Rule(free=30, longest=10.0, forgotten_every=20.0)
 
+HOME_LASTS: Final = 30 * 86_400.0
+"""Seconds after the last right password in which a station is at home at an address."""
+
 
 class LoginThrottle:
     """At most *capacity* counts of each kind and *homes* known pairs; the least recently used go first."""
@@ -57,14 +60,14 @@ class LoginThrottle:
         self._pairs: _Counts[tuple[str, str]] = _Counts(capacity)
         self._addresses: _Counts[str] = _Counts(capacity)
         self._identities: _Counts[str] = _Counts(capacity)
-        self._homes: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._homes: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._homes_limit = homes
 
     def check(self, identity: str, address: str, now: float) -> float:
         """Seconds until this attempt may be looked at; 0 now.  *now* is monotonic, in seconds."""
         network = network_of(address)
         pair = (identity, network)
-        if pair in self._homes:
+        if self._at_home(pair, now):
             return self._pairs.wait(pair, HOME, now)
         return max(
             self._pairs.wait(pair, PAIR, now),
@@ -76,7 +79,7 @@ class LoginThrottle:
         """A password was looked at and wrong.  The seconds that the next attempt has to wait."""
         network = network_of(address)
         pair = (identity, network)
-        if pair in self._homes:
+        if self._at_home(pair, now):
             # At HOME's pace these would fill the other counts, and slow this station elsewhere and others here.
             self._pairs.add(pair, HOME, now)
         else:
@@ -85,14 +88,18 @@ class LoginThrottle:
             self._identities.add(identity, IDENTITY, now)
         return self.check(identity, address, now)
 
-    def succeeded(self, identity: str, address: str) -> None:
+    def succeeded(self, identity: str, address: str, now: float) -> None:
         """The right password: this pair starts afresh.  What was counted for others stays."""
         pair = (identity, network_of(address))
         self._pairs.forget(pair)
-        self._homes[pair] = None
+        self._homes[pair] = now
         self._homes.move_to_end(pair)
         if len(self._homes) > self._homes_limit:
             self._homes.popitem(last=False)
+
+    def _at_home(self, pair: tuple[str, str], now: float) -> bool:
+        let_in = self._homes.get(pair)
+        return let_in is not None and now - let_in <= HOME_LASTS
 
     def __len__(self) -> int:
         """All that is remembered."""

@@ -83,6 +83,8 @@ class CertificateRecord:
     issued_at: datetime
     chain: str
     """PEM, leaf first, without the root."""
+    activated_at: datetime | None = None
+    """When it was first seen in a handshake."""
     revoked_at: datetime | None = None
     revocation_reason: str | None = None
 

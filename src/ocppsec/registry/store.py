@@ -1,13 +1,13 @@
 """The registry's contract, in words.
 
 Every method may raise `StoreUnavailable`; callers then refuse (503), they never guess.  Methods that change
-something are atomic and durable when they return, except `record_attempt`, which may lose the last moments
-before a crash.  Nothing here decides: the store keeps what it is told.
+something are atomic and durable when they return, except `record_attempt` and `record_connected`, which may
+lose the last moments before a crash.  Nothing here decides: the store keeps what it is told.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import (
@@ -23,6 +23,12 @@ from ocppsec.registry.records import (
     UpgradeChange,
     UpgradeStep,
 )
+
+ATTEMPTS_KEPT: Final = 50
+"""Of each registered identity, and of each address from which strangers tried."""
+ATTEMPTS_KEPT_IN_ALL: Final = 20_000
+SECURITY_EVENTS_KEPT: Final = 1_000
+"""Of each identity."""
 
 
 class RegistryError(Exception):
@@ -63,11 +69,11 @@ class Store(Protocol):
     async def stations(self, *, after: str | None = None, limit: int = 100) -> list[Station]:
         """At most *limit* stations, ordered by identity, those behind *after*."""
 
-    async def remove_station(self, identity: str) -> bool:
+    async def remove_station(self, identity: str, *, at: datetime | None = None) -> bool:
         """Forget a station with its credentials and open upgrades; False when it was not there.
 
-        Its certificates become revoked and stay known, so that they are refused as revoked and their keys
-        are never certified again.
+        Its certificates become revoked, at *at*, and stay known, so that they are refused as revoked and their
+        keys are never certified again.  Attempts, security events and ended upgrades stay as history.
         """
 
     async def admission_record(self, identity: str) -> AdmissionRecord | None:
@@ -96,12 +102,14 @@ class Store(Protocol):
         """Set observed and last seen.  May be written late, like `record_attempt`."""
 
     async def record_boot(self, identity: str, facts: BootFacts) -> None:
-        """Keep what the station said at boot and that it is registered."""
+        """Keep what the station said at boot and that it is registered; nothing when it was removed meanwhile."""
 
     # -- attempts ---------------------------------------------------------------------------------------
     async def record_attempt(self, attempt: Attempt) -> None:
-        """Keep an attempt.  Returns at once; written soon.  Old ones are dropped: 50 an identity and 50 an
-        address are kept, 20,000 in all, so that strangers cannot fill the disk.
+        """Keep an attempt.  Returns at once; written soon, or dropped when the store has been away for long.
+
+        The newest are kept: 50 of each registered identity; of those that claim none or an unknown one, 50 of
+        each address; 20,000 in all.  So strangers cannot fill the disk, nor push out what a station did.
         """
 
     async def attempts(self, identity: str, *, limit: int = 20) -> list[Attempt]:
@@ -121,7 +129,10 @@ class Store(Protocol):
         """True when a certificate was ever issued for this key, to whomever."""
 
     async def activate_certificate(self, fingerprint: str, at: datetime) -> None:
-        """It was seen in a handshake: pending becomes active, the station's other active ones superseded."""
+        """It was seen in a handshake: pending becomes active, the station's other active ones superseded.
+
+        Of a certificate in another state, or unknown, it changes nothing.
+        """
 
     async def set_certificate_state(
         self, fingerprint: str, state: CertificateState, *, at: datetime, reason: str | None = None
@@ -129,7 +140,8 @@ class Store(Protocol):
         """False when there is no such certificate.  Revoked stays revoked."""
 
     # -- security events --------------------------------------------------------------------------------
-    async def add_security_event(self, event: SecurityEventRecord) -> None: ...
+    async def add_security_event(self, event: SecurityEventRecord) -> None:
+        """Keep it; the newest 1,000 of each identity are kept."""
 
     async def security_events(
         self, identity: str | None = None, *, limit: int = 100
@@ -144,7 +156,10 @@ class Store(Protocol):
         """
 
     async def save_upgrade(self, change: UpgradeChange) -> Upgrade:
-        """Save a change as a whole; raises `Superseded` when the version is not the stored one."""
+        """Save a change as a whole; raises `Superseded` when the version is not the stored one.
+
+        `Superseded` also when the upgrade is gone because its station was removed.
+        """
 
     async def upgrade(self, upgrade_id: str) -> Upgrade | None: ...
 
@@ -153,7 +168,8 @@ class Store(Protocol):
 
     async def open_upgrade(self, identity: str) -> Upgrade | None: ...
 
-    async def open_upgrades(self) -> list[Upgrade]: ...
+    async def open_upgrades(self) -> list[Upgrade]:
+        """Oldest first."""
 
     async def upgrade_steps(self, upgrade_id: str) -> list[UpgradeStep]:
         """Oldest first."""
