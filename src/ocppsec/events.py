@@ -142,6 +142,17 @@ class MessageDropped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationFailed(Event):
+    """The application behind us raised, or answered what the schema forbids; the station got InternalError."""
+
+    name: ClassVar[str] = "application-failed"
+    identity: str
+    action: str
+    error: str
+    """The type of what was raised; its words may hold anything and are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRequestRefused(Event):
     name: ClassVar[str] = "certificate-request-refused"
     security: ClassVar[bool] = True
@@ -158,6 +169,15 @@ class CertificateIssued(Event):
     serial_number: str
     fingerprint: str
     not_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateNotDelivered(Event):
+    """A03: the station asked by itself, and CertificateSigned had no answer; it asks again (A02.FR.17)."""
+
+    name: ClassVar[str] = "certificate-not-delivered"
+    identity: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

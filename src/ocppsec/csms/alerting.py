@@ -20,16 +20,16 @@ class AlertingSSLProtocol(sslproto.SSLProtocol):
     max_size = 16 * 1024
 
     def _fatal_error(self, error: BaseException, message: str = "fatal error") -> None:  # noqa: ARG002
-        transport: Any = self._transport  # type: ignore[attr-defined]
+        transport: Any = self._transport
         if transport is None:
             return
-        left = self._outgoing.read()  # type: ignore[attr-defined]
+        left = self._outgoing.read()
         if left:
             transport.write(left)
             transport.close()
         else:
-            transport._force_close(error)  # type: ignore[attr-defined]  # noqa: SLF001
-        self._wakeup_waiter(error)  # type: ignore[attr-defined]
+            transport._force_close(error)  # noqa: SLF001
+        self._wakeup_waiter(error)
 
 
 async def connect_with_alerts(
@@ -50,10 +50,10 @@ async def connect_with_alerts(
             context,
             waiter,
             server_side=True,
-            ssl_handshake_timeout=timeout,
+            ssl_handshake_timeout=timeout,  # type: ignore[arg-type]  # seconds; typeshed says int
             ssl_shutdown_timeout=2.0,
         )
 
     _, tls_protocol = await loop.connect_accepted_socket(tls, sock)
     await waiter
-    return tls_protocol._app_transport  # type: ignore[no-any-return]  # noqa: SLF001
+    return tls_protocol._app_transport  # noqa: SLF001

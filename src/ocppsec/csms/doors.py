@@ -6,6 +6,7 @@ gate; a door knows only which wire it serves.
 """
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -23,6 +24,7 @@ _TLS_RECORD = 0x16
 _ALERT_PROTOCOL_VERSION = bytes.fromhex("15030100020246")
 """A fatal TLS alert in clear: all that can be said to a client that expects TLS where there is none."""
 _ACCEPTS_AT_ONCE = 64
+_CLIENT_HELLO_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,8 +228,7 @@ class Door:
         except (ssl.SSLError, OSError) as error:
             reason, advice = tls.explain(error)
             self._emit(HandshakeFailed(door=self.spec.name, address=address, reason=reason, advice=advice))
-            sock.close()
-            return None
+            return None  # the transport owns the socket and closes it behind the alert
         return reader
 
     async def _decide(self, reader: HeadReader, address: str) -> None:
@@ -281,13 +282,12 @@ class Door:
                 door=self.spec.name, address=address, reason="tls-on-the-plain-door", advice=advice
             )
         )
-        try:
-            sock.recv(HEAD_PEEK)  # a close with unread bytes would send a reset ahead of the alert
+        with (
+            contextlib.suppress(OSError),
+            sock,
+        ):  # the client may be gone; the event says what there is to say
+            sock.recv(_CLIENT_HELLO_BYTES)  # a close with unread bytes would send a reset ahead of the alert
             sock.send(_ALERT_PROTOCOL_VERSION)
-        except OSError as error:
-            _ = error  # the client is gone already; the event above says what there is to say
-        finally:
-            sock.close()
 
     async def _plain_on_the_tls_door(self, sock: socket.socket, address: str) -> None:
         advice = "the station dials ws:// here; this door is wss:// (profiles 2 and 3): correct the URL or its port"
@@ -306,9 +306,6 @@ class Door:
                 reader.transport.abort()
             return
         await reader.refuse(Answer(status=400, text="wrong-door: this door speaks TLS; use wss://"))
-
-
-HEAD_PEEK = 4096
 
 
 async def _first_byte(sock: socket.socket) -> int | None:

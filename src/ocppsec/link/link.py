@@ -47,6 +47,7 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
         "_assembling_text",
         "_calls",
         "_closed",
+        "_gone",
         "_conversation",
         "_deflate",
         "_handler",
@@ -79,6 +80,7 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
         self._assembling_text = False
         self._assembling_compressed = False
         self._closed = False
+        self._gone: asyncio.Future[None] | None = None
         self.close_code: int | None = None
         """How it ended: the peer's close code, else ours; None while open, 1006 when the peer just vanished."""
         self.close_reason = ""
@@ -132,8 +134,16 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
             return
         if self.close_code is None:
             self.close_code, self.close_reason = code, reason
-        self._transport.send_close(WSCloseCode(code) if code in _CODES else code, reason)
-        self._loop.call_later(_CLOSING_SECONDS, self._transport.disconnect, False)  # noqa: FBT003
+        self._transport.send_close(WSCloseCode(code), reason)
+        self._loop.call_later(_CLOSING_SECONDS, self._transport.disconnect, False)
+
+    async def wait_closed(self) -> None:
+        """Returns when the socket is gone."""
+        if self._closed:
+            return
+        if self._gone is None:
+            self._gone = self._loop.create_future()
+        await asyncio.shield(self._gone)
 
     def abort(self, reason: str) -> None:
         """Drop the socket now: the peer is gone or not to be talked to."""
@@ -141,7 +151,7 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
             return
         if self.close_code is None:
             self.close_code, self.close_reason = 1006, reason
-        self._transport.disconnect(False)  # noqa: FBT003
+        self._transport.disconnect(False)
 
     def sweep(self, now: float, *, idle: float, reply: float) -> None:
         """Ping a silent peer and drop a dead one; called from time to time with the loop's time."""
@@ -189,6 +199,8 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
                     LinkClosed(f"the connection ended: {self.close_reason or self.close_code}")
                 )
                 future.exception()  # nobody has to fetch it
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
         self._handler.on_closed(self)
 
     def pause_writing(self) -> None:
@@ -252,7 +264,7 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
                 frame.get_close_reason() or "",
             )
         if not transport.is_close_frame_sent:
-            transport.send_close(code if code else WSCloseCode.OK)
+            transport.send_close(code or WSCloseCode.OK)
         transport.disconnect()
 
     # -- messages to the conversation and back ----------------------------------------------------------
@@ -290,7 +302,7 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
             return
         for text in self._conversation.outgoing():
             if self._deflate is not None and len(text) >= WORTHWHILE:
-                transport.send(_TEXT, self._deflate.compress(text.encode()), True, True)  # noqa: FBT003
+                transport.send(_TEXT, self._deflate.compress(text.encode()), True, True)
             else:
                 transport.send(_TEXT, text)
         sent = self._conversation.sent_call
@@ -313,6 +325,3 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
 
 
 _MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
-_CODES = (
-    frozenset(int(code.value) for code in WSCloseCode) if hasattr(WSCloseCode, "__iter__") else frozenset()
-)

@@ -1,0 +1,122 @@
+"""From a station's CSR to a certificate that admission knows: check, sign, record, then deliver.
+
+Safe to repeat: the same request gets the same certificate as long as that has not been used, so a station that
+asks again and an upgrade that resumes after a crash never cause a second one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ocppsec.certificates.files import AuthorityFiles
+from ocppsec.certificates.issue import Issued, issue_station_certificate
+from ocppsec.certificates.request import (
+    ApprovedRequest,
+    Expected,
+    RefusedRequest,
+    check_request,
+    requested_key,
+)
+from ocppsec.events import CertificateIssued, CertificateRequestRefused, Emit
+from ocppsec.registry.records import CertificateRecord, CertificateState
+from ocppsec.registry.store import NotRegistered, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """A certificate that will be recognised when the station shows it."""
+
+    chain: str
+    """PEM, leaf first, without the root."""
+    fingerprint: str
+
+
+class Certifier:
+    """The registration authority: the records' side of every request."""
+
+    def __init__(
+        self,
+        store: Store,
+        authority: AuthorityFiles,
+        *,
+        organization: str,
+        lifetime: timedelta,
+        emit: Emit,
+        now: Callable[[], datetime],
+        serial: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._authority = authority
+        self._organization = organization
+        self._lifetime = lifetime
+        self._emit = emit
+        self._now = now
+        self._serial = serial
+
+    async def judge(self, identity: str, csr: str) -> ApprovedRequest | Certified | RefusedRequest:
+        """What would come of *csr*: approval, the certificate it got before, or a refusal (then an event)."""
+        station = await self._store.station(identity)
+        if station is None:
+            raise NotRegistered(identity)
+        own = await self._store.certificates(identity)
+        key = requested_key(csr)
+        for record in own:
+            if record.public_key_sha256 == key and record.state is CertificateState.PENDING:
+                return Certified(chain=record.chain, fingerprint=record.fingerprint)
+        used = frozenset(record.public_key_sha256 for record in own)
+        foreign = key is not None and key not in used and await self._store.key_is_known(key)
+        expected = Expected(
+            serial_number=station.serial_number,
+            organization=self._organization,
+            known_keys=used,
+            keys_of_others=frozenset([key]) if foreign and key is not None else frozenset(),
+            revoked_keys=frozenset(
+                record.public_key_sha256 for record in own if record.state is CertificateState.REVOKED
+            ),
+        )
+        verdict = check_request(csr, expected)
+        if isinstance(verdict, RefusedRequest):
+            reasons = tuple(str(reason) for reason in verdict.reasons)
+            self._emit(CertificateRequestRefused(identity=identity, reasons=reasons))
+        return verdict
+
+    async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest:
+        """Sign *csr* for the station.  The record is kept before anybody can send the certificate."""
+        verdict = await self.judge(identity, csr)
+        if not isinstance(verdict, ApprovedRequest):
+            return verdict
+        now = self._now()
+        issued: Issued = await asyncio.get_running_loop().run_in_executor(
+            None,
+            lambda: issue_station_certificate(
+                verdict,
+                self._authority.hierarchy.stations,
+                now=now,
+                lifetime=self._lifetime,
+                serial=self._serial(),
+            ),
+        )
+        await self._store.add_certificate(
+            CertificateRecord(
+                fingerprint=issued.fingerprint,
+                identity=identity,
+                serial_number=issued.serial_number,
+                subject=issued.subject,
+                public_key_sha256=verdict.public_key_sha256,
+                not_before=issued.not_before,
+                not_after=issued.not_after,
+                state=CertificateState.PENDING,
+                issued_at=now,
+                chain=issued.chain_pem,
+            )
+        )
+        self._emit(
+            CertificateIssued(
+                identity=identity,
+                serial_number=issued.serial_number,
+                fingerprint=issued.fingerprint,
+                not_after=issued.not_after.isoformat(),
+            )
+        )
+        return Certified(chain=issued.chain_pem, fingerprint=issued.fingerprint)

@@ -1,0 +1,41 @@
+"""How a CSMS is set up: checked values, no defaults that open anything."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from ocppsec.csms.doors import Deadlines, DoorSpec
+from ocppsec.link.link import Limits
+from ocppsec.profiles.profile import SecurityProfile
+
+
+def default_doors(host: str, *, ws_port: int, wss_port: int, mtls_port: int) -> tuple[DoorSpec, ...]:
+    """Three doors: ws for profile 1 (and 0 for stations switched to it), wss for 2, wss with certificate for 3."""
+    none, basic, tls_basic, tls_client = SecurityProfile
+    return (
+        DoorSpec(name="ws", host=host, port=ws_port, profiles=frozenset({none, basic})),
+        DoorSpec(name="wss", host=host, port=wss_port, profiles=frozenset({tls_basic})),
+        DoorSpec(name="mtls", host=host, port=mtls_port, profiles=frozenset({tls_client})),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    state: Path
+    """Directory with everything: database, CA, secrets."""
+    doors: tuple[DoorSpec, ...]
+    hostname: str
+    """What stations dial: CN of the server certificates and host in the URLs they are given."""
+    organization: str
+    """O of every certificate (A00.FR.404)."""
+    ca_passphrase: bytes | None = field(default=None, repr=False)
+    certificate_lifetime: timedelta = timedelta(days=90)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    limits: Limits = field(default_factory=Limits)
+    boot_seconds: float = 60.0
+    ping_seconds: float = 120.0
+    """Silence after which a station is pinged."""
+    pong_seconds: float = 30.0
+    """Silence after a ping after which it counts as gone."""
+    most_undecided: int = 1000
+    """Connections at one door that are still on the way to a decision."""

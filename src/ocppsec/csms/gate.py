@@ -1,0 +1,210 @@
+"""The gate: reads what admission needs, asks it, and makes the answer visible.
+
+It decides nothing itself.  Every arrival ends as an attempt in the registry and an event, refused or not, and a
+store that cannot be reached ends as 503.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ocppsec.certificates.facts import BadCertificate, ClientCertificate, read_client_certificate
+from ocppsec.csms.doors import Arrival
+from ocppsec.csms.http import Answer
+from ocppsec.events import ConnectionRefused, Emit, LoginsSlowed, StoreUnavailable
+from ocppsec.profiles import admission
+from ocppsec.profiles.admission import Admitted, Policy, Verify, admit, certificate_to_look_up
+from ocppsec.profiles.identity import BadIdentity, parse_identity
+from ocppsec.profiles.presented import (
+    PlainBasicAuth,
+    Presented,
+    TlsBasicAuth,
+    parse_authorization,
+    presented_over_plain,
+    presented_over_tls,
+)
+from ocppsec.profiles.refusal import Refused, refused_store_unavailable, refused_too_many_failures
+from ocppsec.profiles.throttle import LoginThrottle
+from ocppsec.registry import store as registry
+from ocppsec.registry.records import AdmissionRecord, Attempt, AttemptOutcome
+
+SUBPROTOCOL = "ocpp2.0.1"
+PATH = "/ocpp"
+_REALM = 'Basic realm="ocpp", charset="UTF-8"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An arrival that may come in."""
+
+    arrival: Arrival
+    record: AdmissionRecord
+    admitted: Admitted
+    certificate: ClientCertificate | None
+
+
+Admit = Callable[[Entry], Awaitable[None]]
+"""Takes the connection over: 101 and a session."""
+
+
+class Gate:
+    """Asks `profiles.admission` about every arrival."""
+
+    def __init__(
+        self,
+        store: registry.Store,
+        policy: Policy,
+        *,
+        verify: Verify,
+        throttle: LoginThrottle,
+        emit: Emit,
+        enter: Admit,
+        refused: Callable[[Attempt], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._verify = verify
+        self._throttle = throttle
+        self._emit = emit
+        self._enter = enter
+        self._refused = refused
+        self._now = now
+
+    async def decide(self, arrival: Arrival) -> Answer | None:
+        """None: the station is in.  An answer: it is to be refused with that, complete."""
+        identity = parse_identity(arrival.request.target, PATH)
+        try:
+            certificate = read_client_certificate(arrival.certificate) if arrival.certificate else None
+        except BadCertificate as error:
+            return Answer(status=403, text=f"certificate-unreadable: {error.reason}")
+        presented = _presented(arrival, identity, certificate)
+        verdict = await self._verdict(arrival, identity, presented)
+        if isinstance(verdict, Refused):
+            return await self._refuse(arrival, identity, verdict)
+        record, admitted = verdict
+        if SUBPROTOCOL not in arrival.request.subprotocols:
+            # Part 4 3.2 would upgrade and close; OCTT TC_B_58 wants no upgrade: docs/decisions/0004-subprotocol.md
+            return await self._wrong_subprotocol(arrival, record.identity, admitted)
+        await self._enter(Entry(arrival=arrival, record=record, admitted=admitted, certificate=certificate))
+        return None
+
+    async def _verdict(
+        self, arrival: Arrival, identity: str | BadIdentity, presented: Presented
+    ) -> tuple[AdmissionRecord, Admitted] | Refused:
+        name = "" if isinstance(identity, BadIdentity) else identity
+        guessable = isinstance(presented, TlsBasicAuth | PlainBasicAuth)
+        try:
+            record = await self._store.admission_record(name) if name else None
+            fingerprint = certificate_to_look_up(presented, record)
+            owner = await self._store.certificate_owner(fingerprint) if fingerprint else None
+        except registry.StoreUnavailable as error:
+            self._emit(StoreUnavailable(doing="admission", reason=str(error)))
+            return refused_store_unavailable(name, presented.describe())
+        # From here on nothing awaits: of many attempts at once, none slips past the count of the others.
+        clock = time.monotonic()
+        if guessable and (wait := self._throttle.check(name, arrival.address, clock)) > 0:
+            return refused_too_many_failures(name, wait, presented.describe())
+        door = admission.Door(name=arrival.spec.name, profiles=arrival.spec.profiles)
+        verdict = admit(
+            door, identity, presented, record, self._policy, self._now(), verify=self._verify, owner=owner
+        )
+        if isinstance(verdict, Refused):
+            if guessable and verdict.failed_login:
+                self._slow(name, arrival.address, clock)
+            return verdict
+        assert record is not None
+        if verdict.password_matched is not None:
+            self._throttle.succeeded(name, arrival.address, clock)
+        return record, verdict
+
+    def _slow(self, identity: str, address: str, clock: float) -> None:
+        wait = self._throttle.failed(identity, address, clock)
+        if wait > 0:
+            self._emit(LoginsSlowed(address=address, identity=identity or None, seconds=wait))
+
+    async def _refuse(self, arrival: Arrival, identity: str | BadIdentity, refused: Refused) -> Answer:
+        await self._tell(
+            arrival,
+            None if isinstance(identity, BadIdentity) else identity,
+            reason=refused.reason.value,
+            status=refused.status,
+            presented=refused.presented,
+            expected=refused.expected,
+            advice=refused.advice,
+        )
+        headers: list[tuple[str, str]] = []
+        if refused.status == 401:
+            headers.append(("WWW-Authenticate", _REALM))
+        if refused.retry_after is not None:
+            headers.append(("Retry-After", str(refused.retry_after)))
+        text = (
+            f"{refused.reason.value}: expected {refused.expected}"
+            if refused.status != 503
+            else refused.reason.value
+        )
+        return Answer(status=refused.status, text=text, headers=tuple(headers))
+
+    async def _wrong_subprotocol(self, arrival: Arrival, identity: str, admitted: Admitted) -> Answer:
+        offered = ", ".join(arrival.request.subprotocols)[:80] or "none"
+        await self._tell(
+            arrival,
+            identity,
+            reason="unsupported-subprotocol",
+            status=400,
+            presented=f"profile {int(admitted.profile)}, subprotocols: {offered}",
+            expected=f"the subprotocol {SUBPROTOCOL}",
+            advice="The station has to offer ocpp2.0.1 in Sec-WebSocket-Protocol; set its OCPP version to 2.0.1.",
+        )
+        return Answer(status=400, text=f"unsupported-subprotocol: this CSMS speaks {SUBPROTOCOL}")
+
+    async def _tell(
+        self,
+        arrival: Arrival,
+        identity: str | None,
+        *,
+        reason: str,
+        status: int,
+        presented: str,
+        expected: str,
+        advice: str,
+    ) -> None:
+        event = ConnectionRefused(
+            door=arrival.spec.name,
+            address=arrival.address,
+            identity=identity,
+            reason=reason,
+            status=status,
+            presented=presented,
+            expected=expected,
+            advice=advice,
+        )
+        self._emit(event)
+        attempt = Attempt(
+            at=self._now(),
+            outcome=AttemptOutcome.REFUSED,
+            door=event.door,
+            address=event.address,
+            identity=identity,
+            profile=None,
+            reason=reason,
+            presented=presented,
+            expected=expected,
+            advice=advice,
+        )
+        self._refused(attempt)
+        try:
+            await self._store.record_attempt(attempt)
+        except registry.StoreUnavailable as error:
+            self._emit(StoreUnavailable(doing="keeping a refused connection", reason=str(error)))
+
+
+def _presented(
+    arrival: Arrival, identity: str | BadIdentity, certificate: ClientCertificate | None
+) -> Presented:
+    name = "" if isinstance(identity, BadIdentity) else identity
+    credentials = parse_authorization(arrival.request.authorization, name)
+    if arrival.tls_version is None:
+        return presented_over_plain(credentials)
+    return presented_over_tls(certificate, credentials)

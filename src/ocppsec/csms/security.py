@@ -1,0 +1,214 @@
+"""What the CSMS itself answers: BootNotification, SignCertificate, SecurityEventNotification.
+
+Whatever an answer promises is in the store before the answer leaves.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
+from ocppsec.csms.certifier import Certified, Certifier
+from ocppsec.csms.session import Session
+from ocppsec.csms.upgrader import Upgrader
+from ocppsec.events import (
+    CertificateNotDelivered,
+    Emit,
+    FloorRaised,
+    SecurityEventReceived,
+    SerialNumberMismatch,
+    StationBooted,
+    StoreUnavailable,
+)
+from ocppsec.link.errors import CallFailed
+from ocppsec.ocppj.connection import CallReceived
+from ocppsec.ocppj.errors import ErrorCode
+from ocppsec.ocppj.messages import (
+    BootNotificationRequest,
+    NotifyReportRequest,
+    SecurityEventNotificationRequest,
+    SignCertificateRequest,
+    parse_request,
+)
+from ocppsec.ocppj.times import from_wire, to_wire
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import BootFacts, SecurityEventRecord
+from ocppsec.registry.store import RegistryError, Store
+
+HEARTBEAT_SECONDS = 300
+_DELIVERY_SECONDS = 30.0
+
+
+class Security:
+    """The messages of blocks A and B that the CSMS acts on."""
+
+    def __init__(
+        self,
+        store: Store,
+        upgrader: Upgrader,
+        certifier: Certifier,
+        *,
+        emit: Emit,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._upgrader = upgrader
+        self._certifier = certifier
+        self._emit = emit
+        self._now = now
+
+    # -- B01 --------------------------------------------------------------------------------------------
+    async def boot(self, session: Session, call: CallReceived) -> None:
+        """Answer a BootNotification; on profile 3 only to the station the certificate was issued to."""
+        request = parse_request(call.action, call.payload)
+        assert isinstance(request, BootNotificationRequest)
+        if not self._serial_number_fits(session, request.charging_station.serial_number):
+            session.close(1008, "the serial number is not the certificate's")
+            return
+        station = request.charging_station
+        facts = BootFacts(
+            at=self._now(),
+            profile=session.profile,
+            vendor=station.vendor_name,
+            model=station.model,
+            firmware_version=station.firmware_version,
+            serial_number=station.serial_number,
+            reason=str(request.reason),
+        )
+        try:
+            await self._store.record_boot(session.identity, facts)
+            await self._upgrader.booted(session.identity, session.profile)
+            old = await self._store.raise_floor(session.identity, session.profile)
+        except RegistryError as error:
+            self._unavailable(session, call, "keeping a BootNotification", error)
+            return
+        session.accept()
+        if session.link is not None:
+            session.link.answer(
+                call.id,
+                {"currentTime": to_wire(self._now()), "interval": HEARTBEAT_SECONDS, "status": "Accepted"},
+            )
+        self._tell_booted(session, facts, old)
+        self._upgrader.ready(session)
+
+    def _serial_number_fits(self, session: Session, reported: str | None) -> bool:
+        """B01.FR.11: on profile 3 the serial number is the certificate's CN.  Absence is no proof."""
+        certificate = session.facts.certificate
+        if session.profile is not SecurityProfile.TLS_CLIENT or certificate is None:
+            return True
+        if (reported,) == certificate.common_names and reported == session.facts.registered_serial_number:
+            return True
+        names = ", ".join(certificate.common_names)
+        self._emit(SerialNumberMismatch(identity=session.identity, reported=reported, certificate=names))
+        return False
+
+    def _tell_booted(self, session: Session, facts: BootFacts, old: SecurityProfile) -> None:
+        self._emit(
+            StationBooted(
+                identity=session.identity,
+                profile=int(facts.profile),
+                reason=facts.reason,
+                model=facts.model,
+                vendor=facts.vendor,
+                firmware_version=facts.firmware_version,
+            )
+        )
+        if facts.profile > old:
+            self._emit(FloorRaised(identity=session.identity, old=int(old), new=int(facts.profile)))
+
+    # -- A02, A03 ---------------------------------------------------------------------------------------
+    async def sign(self, session: Session, call: CallReceived) -> None:
+        """Answer SignCertificate first, deliver CertificateSigned afterwards (A02.FR.11/12)."""
+        request = parse_request(call.action, call.payload)
+        assert isinstance(request, SignCertificateRequest)
+        if session.link is None:
+            return
+        # A02.FR.14 remark: without a type the certificate is for both uses, ours among them.
+        if request.certificate_type not in (None, "ChargingStationCertificate"):
+            session.link.answer(
+                call.id, _rejected("InvalidCSR", "only ChargingStationCertificate is issued here")
+            )
+            return
+        if session.profile < SecurityProfile.TLS_BASIC:
+            words = "certificates are issued over TLS only: profile 2 first"
+            session.link.answer(call.id, _rejected("InvalidCSR", words))
+            return
+        try:
+            verdict = await self._certifier.judge(session.identity, request.csr)
+        except RegistryError as error:
+            self._unavailable(session, call, "checking a certificate request", error)
+            return
+        match verdict:
+            case RefusedRequest(reasons=reasons):
+                session.link.answer(
+                    call.id, _rejected("InvalidCSR", "; ".join(str(reason) for reason in reasons))
+                )
+                await self._upgrader.csr_refused(session.identity, tuple(str(reason) for reason in reasons))
+            case ApprovedRequest() | Certified():
+                session.link.answer(call.id, {"status": "Accepted"})
+                if not await self._upgrader.csr_received(session.identity, request.csr):
+                    await self._renew(session, request.csr)
+
+    async def _renew(self, session: Session, csr: str) -> None:
+        """A03: the station asked by itself."""
+        certified = await self._certifier.certify(session.identity, csr)
+        if isinstance(certified, RefusedRequest) or session.link is None:
+            return  # an event has said why
+        payload = {"certificateChain": certified.chain, "certificateType": "ChargingStationCertificate"}
+        try:
+            await session.link.call("CertificateSigned", payload, timeout=_DELIVERY_SECONDS)
+        except CallFailed as error:
+            # A02.FR.17: the station asks again and gets the same certificate.
+            self._emit(CertificateNotDelivered(identity=session.identity, reason=str(error)))
+
+    # -- A04 --------------------------------------------------------------------------------------------
+    async def event(self, session: Session, call: CallReceived) -> None:
+        """Acknowledge a security event once it is kept (A04.FR.03)."""
+        request = parse_request(call.action, call.payload)
+        assert isinstance(request, SecurityEventNotificationRequest)
+        received_at = self._now()
+        record = SecurityEventRecord(
+            identity=session.identity,
+            type=request.type,
+            timestamp=_time(request.timestamp) or received_at,
+            tech_info=request.tech_info,
+            received_at=received_at,
+        )
+        try:
+            await self._store.add_security_event(record)
+        except RegistryError as error:
+            self._unavailable(session, call, "keeping a security event", error)
+            return
+        if session.link is not None:
+            session.link.answer(call.id, {})
+        self._emit(
+            SecurityEventReceived(
+                identity=session.identity,
+                type=request.type,
+                timestamp=record.timestamp.isoformat(),
+                tech_info=request.tech_info,
+            )
+        )
+
+    def report(self, session: Session, call: CallReceived) -> None:
+        """NotifyReport: an upgrade may have asked for it."""
+        report = parse_request(call.action, call.payload)
+        assert isinstance(report, NotifyReportRequest)
+        self._upgrader.report_received(session.identity, report)
+
+    def _unavailable(self, session: Session, call: CallReceived, doing: str, error: RegistryError) -> None:
+        """Nothing was kept, so nothing is promised: the station tries again."""
+        self._emit(StoreUnavailable(doing=doing, reason=str(error)))
+        if session.link is not None:
+            session.link.refuse(call.id, ErrorCode.INTERNAL_ERROR, "try again later")
+
+
+def _rejected(reason_code: str, text: str) -> dict[str, Any]:
+    return {"status": "Rejected", "statusInfo": {"reasonCode": reason_code, "additionalInfo": text[:512]}}
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return from_wire(text)
+    except ValueError:
+        return None

@@ -1,0 +1,67 @@
+"""Registering stations: what an operator may ask for, and the password that is shown once."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+from ocppsec.csms.errors import BadInput
+from ocppsec.profiles.identity import check_identity
+from ocppsec.profiles.password import SALT_BYTES, Hasher, generate, why_unacceptable
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import NewStation, Station
+from ocppsec.registry.store import Store
+
+SERIAL_NUMBER_LIMIT = 25
+_WITH_PASSWORD = (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
+
+
+class Registrar:
+    def __init__(self, store: Store, hasher: Hasher, *, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._now = now
+
+    async def add(
+        self, identity: str, *, serial_number: str | None, profile: int, password: str | None
+    ) -> tuple[Station, str | None]:
+        """The station, and the password when it was made here; raises `BadInput`, `AlreadyRegistered`."""
+        level = _profile(profile)
+        if (bad := check_identity(identity)) is not None:
+            raise BadInput(bad.reason, "choose another identity, as it is set at the station")
+        serial = identity if serial_number is None else serial_number
+        _check_serial_number(serial, given=serial_number is not None)
+        generated = generate() if password is None and level in _WITH_PASSWORD else None
+        secret = password if password is not None else generated
+        if password is not None and (why := why_unacceptable(password)) is not None:
+            raise BadInput(why, "leave the password out to have one generated")
+        station = await self._store.add_station(
+            NewStation(
+                identity=identity,
+                serial_number=serial,
+                profile=level,
+                password_hash=self._hash(identity, secret) if secret is not None else None,
+                added_at=self._now(),
+            )
+        )
+        return station, generated
+
+    def _hash(self, identity: str, password: str) -> str:
+        return self._hasher.hash(identity, password.encode(), os.urandom(SALT_BYTES))
+
+
+def _profile(profile: int) -> SecurityProfile:
+    try:
+        return SecurityProfile(profile)
+    except ValueError:
+        raise BadInput(f"there is no security profile {profile}", "use 0, 1, 2 or 3") from None
+
+
+def _check_serial_number(serial: str, *, given: bool) -> None:
+    """BootNotification has room for 25 characters, and the certificate's CN has to equal it (B01.FR.11)."""
+    if not serial or not serial.isascii() or not serial.isprintable() or serial != serial.strip():
+        raise BadInput("a serial number is made of printable ASCII characters", "take it from the type plate")
+    if len(serial) > SERIAL_NUMBER_LIMIT:
+        reason = (
+            f"a serial number has at most {SERIAL_NUMBER_LIMIT} characters (BootNotification, serialNumber)"
+        )
+        raise BadInput(reason, "correct --serial" if given else "give the serial number with --serial")

@@ -1,0 +1,338 @@
+"""Carries upgrades out: saves what the workflow decided, then does it, then tells the workflow what came of it.
+
+An upgrade is a row, not a coroutine.  Each event of a station goes through one lock: decide, save, act.  What a
+crash interrupts is found as an open row at the next start, and goes on when the station is there.  A station
+never has more than one CALL of its upgrade under way; answers that are no longer waited for are dropped here.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from ocppsec.certificates.request import RefusedRequest
+from ocppsec.csms.certifier import Certified
+from ocppsec.csms.session import Session
+from ocppsec.events import Emit, FloorRaised, StoreUnavailable, UpgradeEnded, UpgradeStepped
+from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClosed
+from ocppsec.ocppj.errors import LocalError, OcppError
+from ocppsec.ocppj.messages import NotifyReportRequest, parse_response, to_payload
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import Upgrade, UpgradeChange, UpgradeStatus, UpgradeStep
+from ocppsec.registry.store import RegistryError, Store, Superseded
+from ocppsec.upgrades import exchange, workflow
+from ocppsec.upgrades.plan import Plan
+from ocppsec.upgrades.states import Done, Failed, State, decode_state, encode_state
+
+_STORE_RETRY_SECONDS = 2.0
+
+
+class Signer(Protocol):
+    async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    """An open upgrade as this process holds it; the row is the truth."""
+
+    upgrade: Upgrade
+    state: State
+    turn: int = 0
+    """Counts decisions: an answer to a CALL of an earlier turn has no meaning."""
+    timer: asyncio.TimerHandle | None = None
+
+
+class Upgrader:
+    """All open upgrades of this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        session_of: Callable[[str], Session | None],
+        *,
+        emit: Emit,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._session_of = session_of
+        self._emit = emit
+        self._now = now
+        self._running: dict[str, _Running] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- life -------------------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Take up what an earlier process left open; it goes on when its station is there."""
+        for upgrade in await self._store.open_upgrades():
+            self._hold(upgrade, decode_state(upgrade.state))
+
+    async def stop(self) -> None:
+        for running in self._running.values():
+            if running.timer is not None:
+                running.timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def begin(self, upgrade: Upgrade, plan: Plan, start: workflow.StationAtStart) -> Upgrade:
+        """Keep a new upgrade and take its first step; raises `UpgradeInProgress`, `NotRegistered`."""
+        async with self._lock(upgrade.identity):
+            state, effects = workflow.begin(plan, start)
+            row = self._row(upgrade, state, same_step=False)
+            if isinstance(state, Failed):  # nothing begun: kept as it ended, so that `show` can say why
+                row = replace(row, status=UpgradeStatus.OPEN)
+            kept = await self._store.begin_upgrade(row, self._steps(effects))
+            self._tell(kept, effects)
+            running = self._hold(kept, state)
+            if isinstance(state, Done | Failed):
+                await self._save(running, state, (), same_step=False)
+            else:
+                self._act(running, effects)
+            return running.upgrade
+
+    # -- what happens to stations -----------------------------------------------------------------------
+    def ready(self, session: Session) -> None:
+        """The station can be called: it connected, or its BootNotification has just been answered."""
+        if session.identity in self._running:
+            self._spawn(self._resume(session.identity, session.profile))
+
+    async def booted(self, identity: str, profile: SecurityProfile) -> None:
+        """Saved, with the floor, when this returns; effects follow after the BootNotification's answer."""
+        if identity in self._running:
+            await self._feed_now(identity, exchange.StationBooted(int(profile)))
+
+    def connected(self, session: Session) -> None:
+        self._feed(session.identity, exchange.StationConnected(int(session.profile)))
+
+    def lost(self, identity: str) -> None:
+        self._feed(identity, exchange.LinkLost())
+
+    def door_saw(self, identity: str, reason: str) -> None:
+        """A connection of this station, or from its address, was not let in."""
+        self._feed(identity, exchange.HandshakeSeen(reason))
+
+    def report_received(self, identity: str, report: NotifyReportRequest) -> None:
+        self._feed(identity, exchange.ReportReceived(report))
+
+    async def csr_received(self, identity: str, csr: str) -> bool:
+        """True when the upgrade waits for a request and takes this one."""
+        running = self._running.get(identity)
+        if running is None or not workflow.wants_csr(running.state):
+            return False
+        await self._feed_now(identity, exchange.CsrReceived(csr))
+        return True
+
+    async def csr_refused(self, identity: str, reasons: tuple[str, ...]) -> None:
+        running = self._running.get(identity)
+        if running is not None and workflow.wants_csr(running.state):
+            await self._feed_now(identity, exchange.SigningRefused(reasons))
+
+    async def forget(self, identity: str) -> None:
+        """The station was removed, and its upgrades with it."""
+        running = self._running.pop(identity, None)
+        if running is not None and running.timer is not None:
+            running.timer.cancel()
+
+    @property
+    def identities(self) -> frozenset[str]:
+        return frozenset(self._running)
+
+    # -- decide, save, act ------------------------------------------------------------------------------
+    def _feed(self, identity: str, event: exchange.Event) -> None:
+        if identity in self._running:
+            self._spawn(self._feed_now(identity, event))
+
+    async def _feed_now(self, identity: str, event: exchange.Event, *, turn: int | None = None) -> None:
+        async with self._lock(identity):
+            running = self._running.get(identity)
+            if running is None or (turn is not None and turn != running.turn):
+                return
+            state, effects = workflow.decide(running.state, event)
+            if state == running.state and not effects:
+                return
+            await self._go_on(running, state, effects)
+
+    async def _resume(self, identity: str, profile: SecurityProfile) -> None:
+        async with self._lock(identity):
+            running = self._running.get(identity)
+            if running is None:
+                return
+            state, effects = workflow.resume(running.state, int(profile))
+            await self._go_on(running, state, effects)
+
+    async def _go_on(self, running: _Running, state: State, effects: tuple[exchange.Effect, ...]) -> None:
+        same_step = workflow.same_step(running.state, state)
+        try:
+            await self._save(running, state, effects, same_step=same_step)
+        except Superseded:
+            await self._read_again(running.upgrade.identity)
+            return
+        self._act(running, effects)
+
+    async def _save(
+        self, running: _Running, state: State, effects: tuple[exchange.Effect, ...], *, same_step: bool
+    ) -> None:
+        floor = next((effect.profile for effect in effects if isinstance(effect, exchange.RaiseFloor)), None)
+        change = UpgradeChange(
+            upgrade=self._row(running.upgrade, state, same_step=same_step),
+            steps=self._steps(effects),
+            raise_floor_to=SecurityProfile(floor) if floor is not None else None,
+        )
+        running.upgrade = await self._store.save_upgrade(change)
+        running.state = state
+        running.turn += 1
+        self._tell(running.upgrade, effects)
+        if isinstance(state, Done | Failed):
+            await self.forget(running.upgrade.identity)
+            self._tell_ended(running.upgrade, state)
+        elif not same_step:
+            self._set_timer(running)
+
+    def _act(self, running: _Running, effects: tuple[exchange.Effect, ...]) -> None:
+        for effect in effects:
+            match effect:
+                case exchange.Send(request=request):
+                    self._spawn(self._send(running.upgrade.identity, running.turn, request))
+                case exchange.Sign(csr=csr):
+                    self._spawn(self._sign(running.upgrade.identity, running.turn, csr))
+                case exchange.RaiseFloor() | exchange.Note():
+                    pass  # saved with the state
+
+    async def _send(self, identity: str, turn: int, request: Any) -> None:
+        session = self._session_of(identity)
+        running = self._running.get(identity)
+        if running is None or running.turn != turn:
+            return
+        if session is None or session.link is None or not session.accepted:
+            await self._feed_now(identity, exchange.LinkLost(), turn=turn)
+            return
+        event = await self._ask(session, request)
+        await self._feed_now(identity, event, turn=turn)
+
+    async def _ask(self, session: Session, request: Any) -> exchange.Event:
+        assert session.link is not None
+        timeout = workflow.answer_seconds(request)
+        try:
+            payload = await session.link.call(request.action, to_payload(request), timeout=timeout)
+            return exchange.Answered(parse_response(request.action, payload))
+        except CallRefused as error:
+            return exchange.CallRefused(error.code, error.description)
+        except CallTimedOut:
+            return exchange.CallTimedOut()
+        except (LinkClosed, CallFailed):
+            return exchange.LinkLost()
+        except (OcppError, LocalError) as error:
+            return exchange.CallRefused("FormatViolation", str(error))
+
+    async def _sign(self, identity: str, turn: int, csr: str) -> None:
+        certified = await self._signer.certify(identity, csr)
+        if isinstance(certified, RefusedRequest):
+            reasons = tuple(str(reason) for reason in certified.reasons)
+            await self._feed_now(identity, exchange.SigningRefused(reasons), turn=turn)
+        else:
+            event = exchange.Signed(certified.chain, certified.fingerprint)
+            await self._feed_now(identity, event, turn=turn)
+
+    # -- rows -------------------------------------------------------------------------------------------
+    def _row(self, upgrade: Upgrade, state: State, *, same_step: bool) -> Upgrade:
+        now = self._now()
+        status, reason, ended = UpgradeStatus.OPEN, "", None
+        if isinstance(state, Failed):
+            status, reason, ended = UpgradeStatus.FAILED, state.reason, now
+        elif isinstance(state, Done):
+            status, ended = UpgradeStatus.DONE, now
+        seconds = workflow.deadline_of(state)
+        deadline = (
+            upgrade.deadline
+            if same_step
+            else (now + timedelta(seconds=seconds) if seconds is not None else None)
+        )
+        return replace(
+            upgrade,
+            status=status,
+            step=workflow.describe(state),
+            reason=reason,
+            state=encode_state(state),
+            deadline=None if ended else deadline,
+            ended_at=ended,
+        )
+
+    def _steps(self, effects: tuple[exchange.Effect, ...]) -> tuple[UpgradeStep, ...]:
+        now = self._now()
+        return tuple(
+            UpgradeStep(at=now, step=effect.step, detail=effect.detail)
+            for effect in effects
+            if isinstance(effect, exchange.Note)
+        )
+
+    def _hold(self, upgrade: Upgrade, state: State) -> _Running:
+        running = _Running(upgrade, state)
+        self._running[upgrade.identity] = running
+        self._set_timer(running)
+        return running
+
+    async def _read_again(self, identity: str) -> None:
+        upgrade = await self._store.open_upgrade(identity)
+        await self.forget(identity)
+        if upgrade is not None:
+            self._hold(upgrade, decode_state(upgrade.state))
+
+    def _set_timer(self, running: _Running) -> None:
+        if running.timer is not None:
+            running.timer.cancel()
+            running.timer = None
+        if running.upgrade.deadline is None:
+            return
+        seconds = max(0.0, (running.upgrade.deadline - self._now()).total_seconds())
+        loop = asyncio.get_running_loop()
+        running.timer = loop.call_later(
+            seconds, self._feed, running.upgrade.identity, exchange.DeadlinePassed()
+        )
+
+    # -- telling and tasks ------------------------------------------------------------------------------
+    def _tell(self, upgrade: Upgrade, effects: tuple[exchange.Effect, ...]) -> None:
+        for effect in effects:
+            if isinstance(effect, exchange.Note):
+                self._emit(
+                    UpgradeStepped(
+                        identity=upgrade.identity, upgrade=upgrade.id, step=effect.step, detail=effect.detail
+                    )
+                )
+            elif isinstance(effect, exchange.RaiseFloor):
+                self._emit(FloorRaised(identity=upgrade.identity, old=effect.profile - 1, new=effect.profile))
+
+    def _tell_ended(self, upgrade: Upgrade, state: Done | Failed) -> None:
+        failed = isinstance(state, Failed)
+        self._emit(
+            UpgradeEnded(
+                identity=upgrade.identity,
+                upgrade=upgrade.id,
+                outcome="failed" if failed else "done",
+                profile=int(upgrade.target),
+                reason=state.reason if isinstance(state, Failed) else "",
+            )
+        )
+
+    def _lock(self, identity: str) -> asyncio.Lock:
+        return self._locks.setdefault(identity, asyncio.Lock())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, RegistryError):
+            # The row stands as it was; the step's deadline or the station's return takes it up again.
+            self._emit(StoreUnavailable(doing="an upgrade", reason=str(error)))
+            return
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "error in an upgrade", "exception": error}
+        )
