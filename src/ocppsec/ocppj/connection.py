@@ -155,7 +155,7 @@ class Connection:
         if id == self.sent_call or id in self._ended or any(id == queued[0] for queued in self._queue):
             raise LocalError("this message id was used before")
         try:
-            check_request(action, payload)
+            check_request(action, payload, ours=True)
         except SchemaViolation as violation:
             raise LocalError(f"{action} not sent: {violation}") from None
         self._queue.append((id, action, _text(Call(id, action, payload))))
@@ -168,7 +168,7 @@ class Connection:
         """
         action = self._take_up(id).action
         try:
-            check_response(action, payload)
+            check_response(action, payload, ours=True)
             text = _text(CallResult(id, payload))
         except (SchemaViolation, LocalError) as problem:
             self._texts.append(
