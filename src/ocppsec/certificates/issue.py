@@ -3,30 +3,22 @@
 Every certificate is signed twice.  First with a throw-away key, and that rehearsal is linted; only when
 nothing is found the real key signs the same bytes, which are compared and verified before anyone gets them
 (Boulder's issuance cycle).  So no certificate with a finding ever exists under a real key.
-
-The leaf of a station has the extended key usage clientAuth and nothing else.  A00.FR.514 would rather have
-none, so that a certificate can also serve as ISO 15118 SECC certificate; we issue none that serve both.
-Stations and CSMS share one root here, and a certificate without the extension is good for any purpose: a
-station's stolen key could then play the CSMS to every other station.  What we present obeys the stricter rule;
-what stations of others present may come without the extension.
 """
 
-import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ocppsec.certificates.content import PURPOSES, Content, builder_for, names_of_host
 from ocppsec.certificates.facts import extended_key_usage, fingerprint, public_key_sha256, serial_number
 from ocppsec.certificates.keys import PublicKey
-from ocppsec.certificates.lint import Finding, Kind, key_usage, lint
+from ocppsec.certificates.lint import Finding, Kind, lint
 from ocppsec.certificates.pem import write_chain
 from ocppsec.certificates.request import ApprovedRequest
 
@@ -36,13 +28,6 @@ BACKDATED = timedelta(hours=1)
 """Stations' clocks are late (LESSONS, stations in the field 10)."""
 AUTHORITY_BACKDATED = timedelta(days=1)
 """A certificate never begins before its issuer does."""
-
-_PURPOSES = {
-    Kind.STATION_ISSUER: ExtendedKeyUsageOID.CLIENT_AUTH,
-    Kind.STATION: ExtendedKeyUsageOID.CLIENT_AUTH,
-    Kind.SERVER_ISSUER: ExtendedKeyUsageOID.SERVER_AUTH,
-    Kind.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
-}
 
 _LEAVES = frozenset({Kind.STATION, Kind.SERVER})
 
@@ -91,20 +76,6 @@ class Issued:
     not_after: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Profile:
-    """What the certificate is to say; everything else follows from its kind."""
-
-    kind: Kind
-    common_name: str
-    organization: str
-    key: PublicKey
-    not_before: datetime
-    not_after: datetime
-    serial: int
-    alternatives: tuple[x509.GeneralName, ...] = ()
-
-
 def issue_station_certificate(
     approved: ApprovedRequest,
     authority: Authority,
@@ -120,7 +91,7 @@ def issue_station_certificate(
     """
     certificate = _issue(
         authority,
-        _Profile(
+        Content(
             kind=Kind.STATION,
             common_name=approved.serial_number,
             organization=approved.organization,
@@ -150,7 +121,7 @@ def issue_server_certificate(
     """
     certificate = _issue(
         authority,
-        _Profile(
+        Content(
             kind=Kind.SERVER,
             common_name=hostname,
             organization=organization,
@@ -158,7 +129,7 @@ def issue_server_certificate(
             not_before=_begin(now, BACKDATED, authority),
             not_after=_end(now, lifetime, authority),
             serial=serial,
-            alternatives=tuple(_alternatives(hostname)),
+            alternatives=tuple(names_of_host(hostname)),
         ),
     )
     return _issued(certificate, authority)
@@ -174,7 +145,7 @@ def issue_root(
     serial: int,
 ) -> Authority:
     """A self-signed root; raises `IssueFailed`."""
-    profile = _Profile(
+    content = Content(
         kind=Kind.ROOT,
         common_name=common_name,
         organization=organization,
@@ -183,7 +154,7 @@ def issue_root(
         not_after=_seconds(now + lifetime),
         serial=serial,
     )
-    return Authority(certificate=_sign(profile, None, key), key=key)
+    return Authority(certificate=_sign(content, None, key), key=key)
 
 
 def issue_authority(
@@ -198,7 +169,7 @@ def issue_authority(
     serial: int,
 ) -> Authority:
     """An issuing CA of *kind* under *root*; raises `IssueFailed`."""
-    profile = _Profile(
+    content = Content(
         kind=kind,
         common_name=common_name,
         organization=organization,
@@ -207,7 +178,7 @@ def issue_authority(
         not_after=_end(now, lifetime, root),
         serial=serial,
     )
-    return Authority(certificate=_issue(root, profile), key=key, above=root.sent_with_leaf)
+    return Authority(certificate=_issue(root, content), key=key, above=root.sent_with_leaf)
 
 
 def _begin(now: datetime, backdated: timedelta, authority: Authority) -> datetime:
@@ -227,58 +198,45 @@ def _seconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)  # all that X.509 has
 
 
-def _alternatives(hostname: str) -> Iterable[x509.GeneralName]:
-    try:
-        address = ipaddress.ip_address(hostname)
-    except ValueError:
-        yield x509.DNSName(hostname)
-    else:
-        yield x509.IPAddress(address)
-        return
-    if hostname == "localhost":  # a laboratory's convenience: stations there dial 127.0.0.1
-        yield x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
-        yield x509.IPAddress(ipaddress.IPv6Address("::1"))
-
-
-def _issue(authority: Authority, profile: _Profile) -> x509.Certificate:
+def _issue(authority: Authority, content: Content) -> x509.Certificate:
     purposes = extended_key_usage(authority.certificate.extensions)
-    wanted = _PURPOSES[profile.kind].dotted_string
-    if profile.kind in _LEAVES and (purposes is None or wanted not in purposes):
+    wanted = PURPOSES[content.kind].dotted_string
+    if content.kind in _LEAVES and (purposes is None or wanted not in purposes):
         # One CA a purpose: the profile 3 door trusts whatever the station-issuing CA ever signed.
         raise IssueFailed(
-            f"{authority.certificate.subject.rfc4514_string()} issues no {profile.kind} certificates"
+            f"{authority.certificate.subject.rfc4514_string()} issues no {content.kind} certificates"
         )
-    return _sign(profile, authority.certificate, authority.key)
+    return _sign(content, authority.certificate, authority.key)
 
 
 def _sign(
-    profile: _Profile, issuer: x509.Certificate | None, key: ec.EllipticCurvePrivateKey
+    content: Content, issuer: x509.Certificate | None, key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     """Rehearse, lint, sign, compare, verify; *issuer* is None for a root."""
     try:
-        builder = _builder(profile, issuer)
+        builder = builder_for(content, issuer)
     except ValueError as error:  # a name too long, an address that is no name
-        raise IssueFailed(f"{profile.common_name!r} cannot be certified: {error}") from error
+        raise IssueFailed(f"{content.common_name!r} cannot be certified: {error}") from error
     algorithm = SHA384() if key.curve.key_size > 256 else SHA256()
     rehearsal = builder.sign(_stand_in(key.curve.name), algorithm)
-    findings = lint(rehearsal, profile.kind)
+    findings = lint(rehearsal, content.kind)
     if findings:
         raise LintFailed(findings)
     certificate = builder.sign(key, algorithm)
     if certificate.tbs_certificate_bytes != rehearsal.tbs_certificate_bytes:
         raise IssueFailed("what was signed is not what was rehearsed")
-    _read_back(certificate, profile, issuer)
+    _read_back(certificate, content, issuer)
     return certificate
 
 
-def _read_back(certificate: x509.Certificate, profile: _Profile, issuer: x509.Certificate | None) -> None:
+def _read_back(certificate: x509.Certificate, content: Content, issuer: x509.Certificate | None) -> None:
     """What leaves us is parsed again and held against what was wanted."""
     again = x509.load_der_x509_certificate(certificate.public_bytes(Encoding.DER))
     try:
         again.verify_directly_issued_by(issuer or again)
     except (InvalidSignature, ValueError, TypeError) as error:
         raise IssueFailed("the CA's key does not belong to the CA's certificate") from error
-    if again.public_key() != profile.key:
+    if again.public_key() != content.key:
         raise IssueFailed("what was signed holds another key than was asked for")
 
 
@@ -286,51 +244,6 @@ def _read_back(certificate: x509.Certificate, profile: _Profile, issuer: x509.Ce
 def _stand_in(curve: str) -> ec.EllipticCurvePrivateKey:
     """A throw-away key like the real one: it signs rehearsals, which nobody keeps."""
     return ec.generate_private_key(ec.SECP384R1() if curve == "secp384r1" else ec.SECP256R1())
-
-
-def _builder(profile: _Profile, issuer: x509.Certificate | None) -> x509.CertificateBuilder:
-    authority = profile.kind in {Kind.ROOT, Kind.STATION_ISSUER, Kind.SERVER_ISSUER}
-    path_length = 0 if authority and profile.kind is not Kind.ROOT else None
-    subject = _subject(profile)
-    subject_key = x509.SubjectKeyIdentifier.from_public_key(profile.key)
-    builder = (
-        x509.CertificateBuilder()
-        .serial_number(profile.serial)
-        .subject_name(subject)
-        .issuer_name(issuer.subject if issuer else subject)
-        .not_valid_before(profile.not_before)
-        .not_valid_after(profile.not_after)
-        .public_key(profile.key)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
-        .add_extension(
-            key_usage(profile.kind, rsa_key=isinstance(profile.key, rsa.RSAPublicKey)), critical=True
-        )
-        .add_extension(subject_key, critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier(
-                _key_identifier(issuer) if issuer else subject_key.digest, None, None
-            ),
-            critical=False,
-        )
-    )
-    if profile.kind in _PURPOSES:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([_PURPOSES[profile.kind]]), critical=False)
-    if profile.alternatives:
-        builder = builder.add_extension(x509.SubjectAlternativeName(profile.alternatives), critical=False)
-    return builder
-
-
-def _subject(profile: _Profile) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, profile.organization),
-            x509.NameAttribute(NameOID.COMMON_NAME, profile.common_name),
-        ]
-    )
-
-
-def _key_identifier(issuer: x509.Certificate) -> bytes:
-    return issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
 
 
 def _issued(certificate: x509.Certificate, authority: Authority) -> Issued:

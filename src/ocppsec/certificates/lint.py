@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ocppsec.certificates.facts import is_ca, names
 from ocppsec.certificates.key_rules import weakness
-from ocppsec.certificates.request import SERIAL_NUMBER_LIMIT, looks_like_address
+from ocppsec.certificates.request_names import SERIAL_NUMBER_LIMIT, looks_like_address
 
 
 class Kind(StrEnum):

@@ -10,11 +10,8 @@ request at all there is one reason; otherwise all that can be found are given at
 a firmware one refusal at a time.
 """
 
-import ipaddress
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
@@ -22,16 +19,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from ocppsec.certificates import request_der
-from ocppsec.certificates.der import PRINTABLE_STRING, UTF8_STRING, BadDer
+from ocppsec.certificates.der import BadDer
 from ocppsec.certificates.facts import public_key_sha256
 from ocppsec.certificates.key_rules import weakness
 from ocppsec.certificates.keys import PublicKey
 from ocppsec.certificates.pem import CERTIFICATE_LIMIT, BadPem, read_blocks
-from ocppsec.certificates.request_der import Claims, NameValue
-
-SERIAL_NUMBER_LIMIT = 25
-"""`chargingStation.serialNumber` in BootNotification has no room for more (2.0.1 schema), so that a longer
-common name could never pass B01.FR.11."""
+from ocppsec.certificates.reasons import ALARMING, Reason, ReasonCode
+from ocppsec.certificates.request_der import Claims
+from ocppsec.certificates.request_names import judge_names
 
 _LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 _HASHES = ("sha256", "sha384", "sha512")
@@ -50,47 +45,6 @@ _SIGNATURES = frozenset(
 _APPROVAL: Final = object()
 
 
-class ReasonCode(StrEnum):
-    """Stable names of what can be wrong with a request."""
-
-    NOT_PEM = "not-pem"
-    UNREADABLE = "unreadable"
-    WRONG_VERSION = "wrong-version"
-    UNSUITABLE_KEY = "unsuitable-key"
-    UNSUITABLE_SIGNATURE_ALGORITHM = "unsuitable-signature-algorithm"
-    WRONG_SIGNATURE = "wrong-signature"
-    KEY_USED_BEFORE = "key-used-before"
-    KEY_OF_ANOTHER_STATION = "key-of-another-station"
-    KEY_REVOKED = "key-revoked"
-    NO_COMMON_NAME = "no-common-name"
-    SEVERAL_COMMON_NAMES = "several-common-names"
-    COMMON_NAME_TOO_LONG = "common-name-too-long"
-    COMMON_NAME_LIKE_ADDRESS = "common-name-like-address"
-    WRONG_COMMON_NAME = "wrong-common-name"
-    NO_ORGANIZATION = "no-organization"
-    SEVERAL_ORGANIZATIONS = "several-organizations"
-    WRONG_ORGANIZATION = "wrong-organization"
-    ODD_CHARACTERS = "odd-characters"
-    ODD_STRING_TYPE = "odd-string-type"
-    WANTS_TO_BE_CA = "wants-to-be-ca"
-
-
-ALARMING: Final = frozenset(
-    {ReasonCode.WANTS_TO_BE_CA, ReasonCode.KEY_OF_ANOTHER_STATION, ReasonCode.KEY_REVOKED}
-)
-"""No honest firmware does these by mistake."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    code: ReasonCode
-    text: str
-    """For people; quotes the station only with control and direction characters made visible."""
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.text}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What the operator registered, and what our records say of keys (hashes as `requested_key` gives)."""
@@ -101,6 +55,8 @@ class Expected:
     """Certified for this station before: A02.FR.02 wants a new pair each time."""
     keys_of_others: frozenset[str] = frozenset()
     revoked_keys: frozenset[str] = frozenset()
+    unsafe_connection: bool = False
+    """True when the request came without TLS and the operator did not allow that for this station."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +100,11 @@ def check_request(csr_pem: str | bytes, expected: Expected) -> ApprovedRequest |
         claims = _read(csr_pem)
     except _Refusal as refusal:
         return RefusedRequest((refusal.reason,))
-    other = (*_judge_names(claims, expected), *_judge_extensions(claims))
+    other = (
+        *_judge_connection(expected),
+        *judge_names(claims, serial_number=expected.serial_number, organization=expected.organization),
+        *_judge_extensions(claims),
+    )
     try:
         request, key = _load(claims)
     except _Refusal as refusal:
@@ -209,6 +169,14 @@ def _load(claims: Claims) -> tuple[x509.CertificateSigningRequest, PublicKey]:
     return request, key
 
 
+def _judge_connection(expected: Expected) -> Iterator[Reason]:
+    if expected.unsafe_connection:
+        yield Reason(
+            ReasonCode.UNSAFE_CONNECTION,
+            "the request came over an unsecured connection: anyone on the way could have put in a key of theirs",
+        )
+
+
 def _judge_signature(request: x509.CertificateSigningRequest) -> Iterator[Reason]:
     if request.signature_algorithm_oid.dotted_string not in _SIGNATURES or _hash(request) not in _HASHES:
         yield Reason(
@@ -216,8 +184,15 @@ def _judge_signature(request: x509.CertificateSigningRequest) -> Iterator[Reason
             f"signed with {request.signature_algorithm_oid.dotted_string} ({_hash(request)}),"
             " not with ECDSA or RSA over SHA-256, SHA-384 or SHA-512",
         )
-    elif not request.is_signature_valid:
+    elif not _is_signed(request):
         yield Reason(ReasonCode.WRONG_SIGNATURE, "the signature does not prove possession of the private key")
+
+
+def _is_signed(request: x509.CertificateSigningRequest) -> bool:
+    try:
+        return request.is_signature_valid
+    except (UnsupportedAlgorithm, ValueError):  # parameters that nothing can verify prove nothing
+        return False
 
 
 def _hash(request: x509.CertificateSigningRequest) -> str:
@@ -240,82 +215,7 @@ def _judge_history(key: str, expected: Expected) -> Iterator[Reason]:
         )
 
 
-def _judge_names(claims: Claims, expected: Expected) -> Iterator[Reason]:
-    yield from _judge_common_names(claims.common_names, expected.serial_number)
-    yield from _judge_organizations(claims.organizations, expected.organization)
-    for value in (*claims.common_names, *claims.organizations):
-        if value.tag not in (UTF8_STRING, PRINTABLE_STRING):
-            yield Reason(
-                ReasonCode.ODD_STRING_TYPE,
-                f"a name is encoded with tag {value.tag:#04x}, not as UTF8String or PrintableString",
-            )
-        if any(_is_odd(character) for character in value.text):
-            yield Reason(
-                ReasonCode.ODD_CHARACTERS,
-                f"a name contains control, direction or unreadable characters: {_shown(value.text)}",
-            )
-
-
-def _judge_common_names(names: tuple[NameValue, ...], serial_number: str) -> Iterator[Reason]:
-    if not names:
-        yield Reason(ReasonCode.NO_COMMON_NAME, "the subject has no common name (A00.FR.511)")
-    if len(names) > 1:
-        yield Reason(ReasonCode.SEVERAL_COMMON_NAMES, f"the subject has {len(names)} common names")
-    for name in names:
-        if name.text != serial_number:
-            yield Reason(
-                ReasonCode.WRONG_COMMON_NAME,
-                f"common name {_shown(name.text)} is not the registered serial number {_shown(serial_number)}"
-                " (A00.FR.511)",
-            )
-        if len(name.text) > SERIAL_NUMBER_LIMIT:
-            yield Reason(
-                ReasonCode.COMMON_NAME_TOO_LONG,
-                f"a common name of {len(name.text)} characters can never equal the serialNumber of a"
-                f" BootNotification, which has at most {SERIAL_NUMBER_LIMIT}",
-            )
-        if looks_like_address(name.text):
-            yield Reason(
-                ReasonCode.COMMON_NAME_LIKE_ADDRESS,
-                f"common name {_shown(name.text)} looks like a URL or an IP address (A00.FR.511)",
-            )
-
-
-def _judge_organizations(names: tuple[NameValue, ...], organization: str) -> Iterator[Reason]:
-    if not names:
-        yield Reason(ReasonCode.NO_ORGANIZATION, "the subject has no organization (A00.FR.509)")
-    if len(names) > 1:
-        yield Reason(ReasonCode.SEVERAL_ORGANIZATIONS, f"the subject has {len(names)} organizations")
-    for name in names:
-        if name.text != organization:
-            yield Reason(
-                ReasonCode.WRONG_ORGANIZATION,
-                f"organization {_shown(name.text)} is not {_shown(organization)}: set the station's"
-                " SecurityCtrlr.OrganizationName",
-            )
-
-
 def _judge_extensions(claims: Claims) -> Iterator[Reason]:
     # Read only for this.  Whatever else a station asks for is neither copied nor a reason to refuse.
     if claims.wants_to_be_ca:
         yield Reason(ReasonCode.WANTS_TO_BE_CA, "the request asks for a CA certificate")
-
-
-def looks_like_address(name: str) -> bool:
-    """A00.FR.511: a station's common name is not shaped like a URL or an IP address."""
-    if "://" in name:
-        return True
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-def _is_odd(character: str) -> bool:
-    # Cc: NUL and other controls; Cf: right-to-left override and other invisible ones; the rest is no text.
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or character == "�"
-
-
-def _shown(text: str) -> str:
-    return ascii(text[:64])
