@@ -7,14 +7,14 @@ any time, late or twice, and changes nothing where it has no meaning.
 
 from dataclasses import dataclass, field
 
-import msgspec
+from ocppsec.ocppj.messages import NotifyReportRequest, Request, Response
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """CALLRESULT to the last `Send`, as the message's struct."""
+    """CALLRESULT to the last `Send`."""
 
-    response: msgspec.Struct
+    response: Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,7 @@ class SigningRefused:
 
 @dataclass(frozen=True, slots=True)
 class ReportReceived:
-    """A NotifyReport, as the request's struct."""
-
-    report: msgspec.Struct
+    report: NotifyReportRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ Event = (
 class Send:
     """Call the station; wait `Plan.message_timeout` for the answer."""
 
-    request: msgspec.Struct
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,19 @@ the password of profile 2 is the one the station has already.
 
 import msgspec
 
-INTERFACES = ("Wired0", "Wireless0", "Wired1", "Wireless1", "Wired2", "Wireless2", "Wired3", "Wireless3")
-"""OCPPInterfaceEnumType, the likely ones first."""
+from ocppsec.ocppj.messages import OCPPInterface
+
+INTERFACES = (
+    OCPPInterface.WIRED0,
+    OCPPInterface.WIRELESS0,
+    OCPPInterface.WIRED1,
+    OCPPInterface.WIRELESS1,
+    OCPPInterface.WIRED2,
+    OCPPInterface.WIRELESS2,
+    OCPPInterface.WIRED3,
+    OCPPInterface.WIRELESS3,
+)
+"""The likely ones first."""
 
 SLOTS = (1, 2, 0, 3)
 """Tried where a station does not list its slots: EVerest has 1 and 2, OpenOCPP counts from 0."""
@@ -53,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One for each hash algorithm a station may answer with."""
     organization: str
     """A00.FR.405: what O of the station certificate has to be."""
-    interfaces: tuple[str, ...] = INTERFACES
+    interfaces: tuple[OCPPInterface, ...] = INTERFACES
     slots: tuple[int, ...] = SLOTS
     active_slot: int | None = None
     """The slot an earlier upgrade of ours activated (`Done.slot`); believed only where the station is silent."""

@@ -6,6 +6,7 @@ to one CALL, which follows from the state alone (`ocppsec.upgrades.requests`), s
 
 import msgspec
 
+from ocppsec.ocppj.messages import OCPPInterface
 from ocppsec.upgrades.plan import Plan
 
 
@@ -16,7 +17,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     active_slot: int | None = None
     slots: tuple[int, ...] | None = None
     """valuesList of NetworkConfigurationPriority."""
-    interface: str | None = None
+    interface: OCPPInterface | None = None
     """Of the active slot."""
     connection_attempts: int | None = None
     security_profile: int | None = None
@@ -120,14 +121,14 @@ class DeliveringCertificate(Calling, frozen=True, kw_only=True):
 
 class FreeingSlot(Calling, frozen=True, kw_only=True):
     slot: int
-    interfaces: tuple[str, ...]
+    interfaces: tuple[OCPPInterface, ...]
     active: int
 
 
 class WritingProfile(Calling, frozen=True, kw_only=True):
     slots: tuple[int, ...]
     """Candidates left, the first one tried."""
-    interfaces: tuple[str, ...]
+    interfaces: tuple[OCPPInterface, ...]
     freed: bool = False
 
 

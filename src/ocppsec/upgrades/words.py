@@ -4,8 +4,9 @@ Knows nothing of the order of steps.  A reason names who refused, what, and what
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
+from ocppsec.ocppj.messages import StatusInfo
 from ocppsec.upgrades.states import (
     Arming,
     Arrived,
@@ -66,14 +67,7 @@ def describe(state: State) -> str:
             return f"profile {state.progress.goal}: {STEPS[type(state)]}"
 
 
-class _StatusInfo(Protocol):
-    @property
-    def reason_code(self) -> str: ...
-    @property
-    def additional_info(self) -> str | None: ...
-
-
-def status_words(status: str, info: _StatusInfo | None) -> str:
+def status_words(status: str, info: StatusInfo | None) -> str:
     """``Rejected (InvalidNetworkConf: unknown interface)``."""
     if info is None:
         return f"{status}, without a statusInfo"
@@ -95,7 +89,6 @@ CALL_ERRORS: Final = {
     "SecurityError": "it refuses the message for security reasons; perhaps its BootNotification is not accepted yet",
     "InternalError": "an error inside the station; its log should tell more",
     "OccurrenceConstraintViolation": "it takes fewer elements in one message, or misses one",
-    "OccurenceConstraintViolation": "it takes fewer elements in one message, or misses one",
     "FormatViolation": "one side does not keep to the schema of this message",
     "TypeConstraintViolation": "one side does not keep to the schema of this message",
     "PropertyConstraintViolation": "a value lies outside of what the station allows",

@@ -1,0 +1,209 @@
+"""The order of the steps: what is entered after what.
+
+1. install the root → (certificate) → SetNetworkProfile into a free slot → priority "new,old" → Reset → boot:
+   the order that works with every station (LESSONS, stations in the field, 3).
+2. A step is entered by `enter`, which counts it, writes its line of history and gives its errand.
+"""
+
+from msgspec.structs import replace
+
+from ocppsec.upgrades.exchange import Effect, Note, RaiseFloor, Send, Sign
+from ocppsec.upgrades.facts import QUESTIONS
+from ocppsec.upgrades.requests import action_of, request_of
+from ocppsec.upgrades.slots import free_slots, interfaces, priority_lists
+from ocppsec.upgrades.states import (
+    Arming,
+    Arrived,
+    AskingVariables,
+    Calling,
+    CallingState,
+    DeliveringCertificate,
+    Done,
+    Facts,
+    Failed,
+    InstallingRoot,
+    OpenState,
+    Progress,
+    Resetting,
+    SettingOrganization,
+    Signing,
+    State,
+    Triggering,
+    WritingProfile,
+)
+from ocppsec.upgrades.words import STEPS, describe
+
+Move = tuple[State, tuple[Effect, ...]]
+
+MOST_TRIES = 3
+"""A CALL is sent so often before silence counts as an answer."""
+MOST_ROUNDS = 3
+"""The switch (priority, Reset) is made so often in all."""
+MOST_ARRIVALS = 3
+"""So often a connection on the new profile may drop before its BootNotification, each time with a new wait."""
+
+
+def errands(state: State) -> tuple[Effect, ...]:
+    """What has to be done for *state* to go on; safe to do again."""
+    match state:
+        case Signing(csr=csr):
+            return (Sign(csr),)
+        case Calling():
+            return (Send(request_of(state)),)
+        case _:
+            return ()
+
+
+def without_sends(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    return tuple(effect for effect in effects if not isinstance(effect, Send))
+
+
+def stay(state: State) -> Move:
+    return state, ()
+
+
+def enter(state: OpenState, detail: str = "") -> Move:
+    """Go to *state*: its deadline starts now."""
+    progress = state.progress
+    entered = replace(state, progress=replace(progress, step_number=progress.step_number + 1))
+    return entered, (Note(describe(entered), detail), *errands(entered))
+
+
+def again(state: CallingState, detail: str) -> Move:
+    """Send the same CALL once more, within the same deadline."""
+    repeated = replace(state, tries=state.tries + 1)
+    return repeated, (Note(describe(repeated), detail), *errands(repeated))
+
+
+def fail(state: OpenState, reason: str) -> Move:
+    """The end, with all that may explain it."""
+    told = [reason, *(f"Before that: {warning}" for warning in state.progress.warnings)]
+    return failed(" ".join(told), step=STEPS[type(state)], slot=state.progress.slot)
+
+
+def failed(reason: str, *, step: str, slot: int | None = None) -> Move:
+    ended = Failed(reason=reason, step=step, slot=slot)
+    return ended, (Note(describe(ended), reason),)
+
+
+def warn(progress: Progress, warning: str) -> Progress:
+    """Remember *warning* once; it is told again when the leg fails."""
+    if warning in progress.warnings:
+        return progress
+    return replace(progress, warnings=(*progress.warnings, warning))
+
+
+def silence(state: CallingState) -> Move:
+    """No answer came in time."""
+    action = action_of(state)
+    if state.tries + 1 < MOST_TRIES:
+        return again(state, f"no answer to {action}; sent again")
+    return fail(
+        state, f"The station did not answer {action}, sent {MOST_TRIES} times, though it is connected."
+    )
+
+
+# -- the steps in their order -------------------------------------------------------------------------------
+
+
+def start_leg(progress: Progress, detail: str = "") -> Move:
+    """Pre-flight: what a station said before a reboot need not be true behind it, but its slots are."""
+    kept = Facts(slots=progress.facts.slots, root_listed=progress.facts.root_listed)
+    return enter(AskingVariables(progress=replace(progress, facts=kept), left=QUESTIONS), detail)
+
+
+def to_root(progress: Progress, detail: str = "") -> Move:
+    if progress.facts.root_listed:
+        return after_root(progress, f"{detail}; InstallCertificate is not needed")
+    return enter(InstallingRoot(progress=progress), detail)
+
+
+def after_root(progress: Progress, detail: str = "") -> Move:
+    """Profile 3 needs the root before the certificate: EVerest checks its own certificate against it."""
+    if progress.goal < 3:
+        return to_profile(progress, detail)
+    if progress.facts.organization == progress.plan.organization:
+        return to_request(progress, detail)
+    return enter(SettingOrganization(progress=progress), detail)
+
+
+def to_request(progress: Progress, detail: str = "") -> Move:
+    return enter(Triggering(progress=progress), detail)
+
+
+def to_signing(progress: Progress, csr: str, detail: str = "") -> Move:
+    return enter(Signing(progress=progress, csr=csr), detail)
+
+
+def to_delivery(state: Signing, chain: str, fingerprint: str) -> Move:
+    delivering = DeliveringCertificate(
+        progress=state.progress, csr=state.csr, newer=state.newer, chain=chain, fingerprint=fingerprint
+    )
+    return enter(delivering, f"certificate {fingerprint}")
+
+
+def to_profile(progress: Progress, detail: str = "") -> Move:
+    writing = WritingProfile(progress=progress, slots=free_slots(progress), interfaces=interfaces(progress))
+    return enter(writing, detail)
+
+
+def to_arming(progress: Progress, slot: int, detail: str = "") -> Move:
+    progress = replace(progress, slot=slot)
+    return enter(Arming(progress=progress, slot=slot, lists=priority_lists(progress, slot)), detail)
+
+
+def to_reset(progress: Progress, detail: str = "") -> Move:
+    return enter(Resetting(progress=progress), detail)
+
+
+def switch_again(state: OpenState, what: str) -> Move:
+    """The switch did not come about: arm and reset again, a few times, or give up with all that was seen."""
+    progress = replace(state.progress, rounds=state.progress.rounds + 1)
+    if progress.rounds >= MOST_ROUNDS or not progress.armable:
+        return switch_failed(state, what)
+    detail = f"{what} {_seen(progress)}"
+    if progress.slot is None:
+        return start_leg(progress, detail)
+    return to_arming(progress, progress.slot, detail)
+
+
+def switch_failed(state: OpenState, what: str) -> Move:
+    made = state.progress.rounds + 1
+    times = f" The switch was made {made} times." if made > 1 else ""
+    return fail(state, f"{what}{times} {_seen(state.progress)}")
+
+
+def _seen(progress: Progress) -> str:
+    if not progress.seen:
+        return (
+            "No door saw the station try the new profile: it did not get as far as our address"
+            " (URL, name resolution, firewall), or it did not try."
+        )
+    return f"Meanwhile at the doors: {'; '.join(progress.seen)}."
+
+
+def arrived(state: OpenState, profile: int) -> Move:
+    """Connected where it should be; a profile counts once the station has booted there."""
+    progress = state.progress
+    if progress.arrivals >= MOST_ARRIVALS:
+        return stay(state)
+    progress = replace(progress, arrivals=progress.arrivals + 1)
+    return enter(Arrived(progress=progress), f"connected on profile {profile}")
+
+
+def leg_done(progress: Progress, profile: int) -> Move:
+    """A05.FR.07: from the first boot on the new profile, never lower again."""
+    raised: tuple[Effect, ...] = (RaiseFloor(profile),)
+    if profile >= progress.plan.target:
+        done = Done(profile=profile, slot=progress.slot)
+        return done, (
+            *raised,
+            Note(describe(done), f"booted on profile {profile}; lower is refused from now on"),
+        )
+    # The slot we activated is the active one now, whether the station tells or not.
+    plan = replace(progress.plan, active_slot=progress.slot)
+    following = Progress(
+        plan=plan, profile=profile, goal=profile + 1, facts=progress.facts, step_number=progress.step_number
+    )
+    state, effects = start_leg(following, f"booted on profile {profile}; lower is refused from now on")
+    return state, (*raised, *effects)
