@@ -1,0 +1,82 @@
+"""Receives every event and decides what becomes of it."""
+
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from ocppsec import events
+from ocppsec.events import Event
+from ocppsec.observability.metrics import Metrics
+from ocppsec.observability.security_log import SecurityLog
+
+WORTH_A_LOOK = (
+    events.HandshakeFailed,
+    events.ConnectionRefused,
+    events.SerialNumberMismatch,
+    events.LoginsSlowed,
+    events.CertificateRequestRefused,
+    events.StoreUnavailable,
+)
+"""Logged as warnings; the others tell what goes its way."""
+
+
+class Observer:
+    """`emit` neither raises nor waits: a full disk costs rows of the security log, never a connection."""
+
+    def __init__(
+        self,
+        *,
+        logger: FilteringBoundLogger,
+        metrics: Metrics,
+        security_log: SecurityLog,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.metrics = metrics
+        self._logger = logger
+        self._security_log = security_log
+        self._clock = clock
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have *listener* called with every event too; it must be as quiet as `emit` is."""
+        self._listeners.append(listener)
+
+    def emit(self, event: Event) -> None:
+        facts = dict(facts_of(event))
+        log = self._logger.warning if isinstance(event, WORTH_A_LOOK) else self._logger.info
+        log(event.name, **facts)
+        if event.security:
+            self._keep(event, facts)
+        self.metrics.count(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def tell_bug(self, incident: str, error: Exception) -> None:
+        """A request ended in a bug: its kind and where it happened, never what the request held."""
+        frames = traceback.extract_tb(error.__traceback__)
+        self._logger.error(
+            "bug",
+            incident=incident,
+            kind=type(error).__qualname__,
+            way=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+        )
+
+    def close(self) -> None:
+        self._security_log.close()
+
+    def _keep(self, event: Event, facts: dict[str, Any]) -> None:
+        try:
+            self._security_log.append({"at": self._clock().isoformat(), "event": event.name, **facts})
+        except OSError as error:
+            self.metrics.security_log_failures.inc()
+            reason = error.strerror or type(error).__name__
+            self._logger.error("security-log-failed", reason=reason)  # noqa: TRY400  the reason says it all
+
+
+def facts_of(event: Event) -> Iterator[tuple[str, Any]]:
+    for field in fields(event):
+        yield field.name, getattr(event, field.name)

@@ -1,0 +1,161 @@
+"""What the API takes and gives.  Times are ISO 8601 in UTC; profiles are the standard's numbers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Profile = Literal[0, 1, 2, 3]
+
+
+class Body(BaseModel):
+    """A request body: an unknown member is a mistake, and what was sent is never repeated in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Shown(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class NewStation(Body):
+    identity: str
+    serial_number: str | None = Field(None, description="Defaults to the identity.")
+    profile: Profile = Field(1, description="Floor and target to start with.")
+    password: SecretStr | None = Field(None, description="16 to 40 characters; generated when left out.")
+
+
+class NewUpgrade(Body):
+    to: Profile
+
+
+class NewCall(Body):
+    action: str = Field(description="An OCPP 2.0.1 request, such as `GetVariables`.")
+    payload: dict[str, Any] = Field(default_factory=dict)
+    timeout: Annotated[float, Field(gt=0, le=600)] = Field(
+        30.0, description="Seconds to wait for the answer."
+    )
+
+
+class Connection(Shown):
+    profile: int
+    door: str
+    address: str
+    since: datetime
+    accepted: bool
+    tls_version: str | None
+    cipher: str | None
+
+
+class Station(Shown):
+    identity: str
+    serial_number: str
+    floor: int
+    target: int
+    observed: int | None
+    connection: Connection | None
+    added_at: datetime
+    registered_at: datetime | None
+    last_seen_at: datetime | None
+    vendor: str | None
+    model: str | None
+    firmware_version: str | None
+    reported_serial_number: str | None
+    boot_reason: str | None
+
+
+class AddedStation(Station):
+    password: str | None = Field(
+        description="The generated password, told this once; null when one was given."
+    )
+    urls: dict[str, str] = Field(description="By profile, the URL this station connects to.")
+
+
+class StationPage(Shown):
+    stations: list[Station]
+    next: str | None = Field(description="Cursor of the next page; null on the last.")
+
+
+class UpgradeStep(Shown):
+    at: datetime
+    step: str
+    detail: str
+
+
+class Upgrade(Shown):
+    id: str
+    identity: str
+    target: int
+    status: Literal["open", "done", "failed"]
+    step: str
+    reason: str
+    deadline: datetime | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class UpgradeWithSteps(Upgrade):
+    steps: list[UpgradeStep]
+
+
+class UpgradeList(Shown):
+    upgrades: list[Upgrade]
+
+
+class CallAnswer(Shown):
+    action: str
+    payload: dict[str, Any]
+
+
+class Attempt(Shown):
+    at: datetime
+    outcome: Literal["admitted", "refused", "handshake-failed"]
+    door: str
+    address: str
+    identity: str | None
+    profile: int | None
+    reason: str
+    presented: str
+    expected: str
+    advice: str
+
+
+class Explanation(Shown):
+    identity: str
+    registered: bool
+    summary: str
+    attempts: list[Attempt]
+    advice: list[str]
+
+
+class SecurityEvent(Shown):
+    identity: str
+    type: str
+    timestamp: datetime
+    tech_info: str | None
+    received_at: datetime
+
+
+class SecurityEventList(Shown):
+    security_events: list[SecurityEvent]
+
+
+class CertificateAuthority(Shown):
+    root_pem: str
+    root_sha256: str
+    root_certificate: str = Field(description="Path of the PEM file on the server.")
+
+
+class Door(Shown):
+    name: str
+    url: str
+    profiles: list[int]
+
+
+class DoorList(Shown):
+    doors: list[Door]
+    connections: dict[str, int] = Field(description="Open connections by profile.")
+
+
+class Health(Shown):
+    status: Literal["ok"]
