@@ -23,7 +23,7 @@ class AlertingSSLProtocol(sslproto.SSLProtocol):
         transport: Any = self._transport
         if transport is None:
             return
-        left = self._outgoing.read()
+        left = self._outgoing.read()  # type: ignore[attr-defined]
         if left:
             transport.write(left)
             transport.close()

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 import h11
 
@@ -66,8 +67,7 @@ class HeadReader(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # aiofastnet's are transports by behaviour only
 
     def data_received(self, data: bytes) -> None:
         if self._refusing or self.transport is None:
@@ -82,16 +82,18 @@ class HeadReader(asyncio.Protocol):
             self._head.set_result(bytes(self._data))
 
     def eof_received(self) -> bool:
-        if not self._head.done():
-            self._head.set_exception(Hung("the client closed before its request was complete"))
+        self._hung("the client closed before its request was complete")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        if not self._head.done():
-            self._head.set_exception(Hung("the connection was lost before the request was complete"))
-            self._head.exception()  # nobody may be waiting any more
+        self._hung("the connection was lost before the request was complete")
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(None)
+
+    def _hung(self, reason: str) -> None:
+        if not self._head.done():
+            self._head.set_exception(Hung(reason))
+            self._head.exception()  # nobody may be waiting any more
 
     async def head(self) -> bytes:
         """All bytes received so far, the whole head among them (or more than `HEAD_BYTES` without one)."""

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.csms.errors import BadInput
+from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Station
-from ocppsec.upgrades.plan import Plan, RootHash
-from ocppsec.upgrades.workflow import StationAtStart
+from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
 
 _ALGORITHMS = ("SHA256", "SHA384", "SHA512")
 
@@ -41,11 +41,13 @@ def plan_for(
     )
 
 
-def start_of(station: Station, connected: SecurityProfile | None) -> StationAtStart:
+def start_of(station: Station, session: Session | None) -> StationAtStart:
     """The profile it is on: of its open connection, else of its last one, else the one it was registered with."""
-    profile = connected if connected is not None else station.observed
+    profile = session.profile if session is not None else station.observed
     return StationAtStart(
         profile=int(station.floor if profile is None else profile),
+        connected=session is not None and session.accepted,
+        booted=session is not None and session.accepted,
         reported_serial=station.reported_serial_number,
         registered_serial=station.serial_number,
     )

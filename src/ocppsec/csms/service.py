@@ -287,7 +287,7 @@ class Csms:
         if station is None:
             raise NotRegistered(identity)
         session = self._sessions.get(identity)
-        start = start_of(station, session.profile if session is not None else None)
+        start = start_of(station, session)
         plan = plan_for(station, to, self.authority, organization=self.organization, url_for=self.url_for)
         upgrade = Upgrade(
             id=secrets.token_hex(8),

@@ -22,7 +22,7 @@ from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Upgrade, UpgradeChange, UpgradeStatus, UpgradeStep
 from ocppsec.registry.store import RegistryError, Store, Superseded
 from ocppsec.upgrades import exchange, workflow
-from ocppsec.upgrades.plan import Plan
+from ocppsec.upgrades.plan import Plan, StationAtStart
 from ocppsec.upgrades.states import Done, Failed, State, decode_state, encode_state
 
 _STORE_RETRY_SECONDS = 2.0
@@ -38,8 +38,8 @@ class _Running:
 
     upgrade: Upgrade
     state: State
-    turn: int = 0
-    """Counts decisions: an answer to a CALL of an earlier turn has no meaning."""
+    errand: int = 0
+    """Number of the CALL or signature that is waited for: what comes of an earlier one has no meaning."""
     timer: asyncio.TimerHandle | None = None
 
 
@@ -69,6 +69,7 @@ class Upgrader:
         """Take up what an earlier process left open; it goes on when its station is there."""
         for upgrade in await self._store.open_upgrades():
             self._hold(upgrade, decode_state(upgrade.state))
+            self._spawn(self._resume(upgrade.identity, None))
 
     async def stop(self) -> None:
         for running in self._running.values():
@@ -78,7 +79,7 @@ class Upgrader:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def begin(self, upgrade: Upgrade, plan: Plan, start: workflow.StationAtStart) -> Upgrade:
+    async def begin(self, upgrade: Upgrade, plan: Plan, start: StationAtStart) -> Upgrade:
         """Keep a new upgrade and take its first step; raises `UpgradeInProgress`, `NotRegistered`."""
         async with self._lock(upgrade.identity):
             state, effects = workflow.begin(plan, start)
@@ -146,22 +147,22 @@ class Upgrader:
         if identity in self._running:
             self._spawn(self._feed_now(identity, event))
 
-    async def _feed_now(self, identity: str, event: exchange.Event, *, turn: int | None = None) -> None:
+    async def _feed_now(self, identity: str, event: exchange.Event, *, errand: int | None = None) -> None:
         async with self._lock(identity):
             running = self._running.get(identity)
-            if running is None or (turn is not None and turn != running.turn):
+            if running is None or (errand is not None and errand != running.errand):
                 return
             state, effects = workflow.decide(running.state, event)
             if state == running.state and not effects:
                 return
             await self._go_on(running, state, effects)
 
-    async def _resume(self, identity: str, profile: SecurityProfile) -> None:
+    async def _resume(self, identity: str, profile: SecurityProfile | None) -> None:
         async with self._lock(identity):
             running = self._running.get(identity)
             if running is None:
                 return
-            state, effects = workflow.resume(running.state, int(profile))
+            state, effects = workflow.resume(running.state, None if profile is None else int(profile))
             await self._go_on(running, state, effects)
 
     async def _go_on(self, running: _Running, state: State, effects: tuple[exchange.Effect, ...]) -> None:
@@ -184,7 +185,8 @@ class Upgrader:
         )
         running.upgrade = await self._store.save_upgrade(change)
         running.state = state
-        running.turn += 1
+        if not same_step:
+            running.errand += 1
         self._tell(running.upgrade, effects)
         if isinstance(state, Done | Failed):
             await self.forget(running.upgrade.identity)
@@ -196,26 +198,27 @@ class Upgrader:
         for effect in effects:
             match effect:
                 case exchange.Send(request=request):
-                    self._spawn(self._send(running.upgrade.identity, running.turn, request))
+                    running.errand += 1
+                    self._spawn(self._send(running, running.errand, request))
                 case exchange.Sign(csr=csr):
-                    self._spawn(self._sign(running.upgrade.identity, running.turn, csr))
+                    running.errand += 1
+                    self._spawn(self._sign(running.upgrade.identity, running.errand, csr))
                 case exchange.RaiseFloor() | exchange.Note():
                     pass  # saved with the state
 
-    async def _send(self, identity: str, turn: int, request: Any) -> None:
+    async def _send(self, running: _Running, errand: int, request: Any) -> None:
+        identity = running.upgrade.identity
         session = self._session_of(identity)
-        running = self._running.get(identity)
-        if running is None or running.turn != turn:
+        if isinstance(running.state, Done | Failed) or running.errand != errand:
             return
         if session is None or session.link is None or not session.accepted:
-            await self._feed_now(identity, exchange.LinkLost(), turn=turn)
+            await self._feed_now(identity, exchange.LinkLost(), errand=errand)
             return
-        event = await self._ask(session, request)
-        await self._feed_now(identity, event, turn=turn)
+        event = await self._ask(session, request, timeout=running.state.progress.plan.message_timeout)
+        await self._feed_now(identity, event, errand=errand)
 
-    async def _ask(self, session: Session, request: Any) -> exchange.Event:
+    async def _ask(self, session: Session, request: Any, *, timeout: float) -> exchange.Event:
         assert session.link is not None
-        timeout = workflow.answer_seconds(request)
         try:
             payload = await session.link.call(request.action, to_payload(request), timeout=timeout)
             return exchange.Answered(parse_response(request.action, payload))
@@ -228,14 +231,14 @@ class Upgrader:
         except (OcppError, LocalError) as error:
             return exchange.CallRefused("FormatViolation", str(error))
 
-    async def _sign(self, identity: str, turn: int, csr: str) -> None:
+    async def _sign(self, identity: str, errand: int, csr: str) -> None:
         certified = await self._signer.certify(identity, csr)
         if isinstance(certified, RefusedRequest):
             reasons = tuple(str(reason) for reason in certified.reasons)
-            await self._feed_now(identity, exchange.SigningRefused(reasons), turn=turn)
+            await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
         else:
             event = exchange.Signed(certified.chain, certified.fingerprint)
-            await self._feed_now(identity, event, turn=turn)
+            await self._feed_now(identity, event, errand=errand)
 
     # -- rows -------------------------------------------------------------------------------------------
     def _row(self, upgrade: Upgrade, state: State, *, same_step: bool) -> Upgrade:

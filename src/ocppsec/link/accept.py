@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 
 from picows import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
-from picows.picows import WSAutoPingStrategy, WSProtocol
+from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # not in its stub
 
 from ocppsec.link.link import Limits, Link
 

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from picows import WSError, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse, ws_connect
 
@@ -48,7 +49,7 @@ async def connect(
             raise ConnectFailed("http", "the server answered with an extension nobody offered")
         return Link(handler, new_id=new_id, limits=limits, deflate=deflate)
 
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     if ssl_context is not None:
         deliver_alerts(ssl_context)
         options = {"ssl_handshake_timeout": timeout, "ssl_shutdown_timeout": 2.0}

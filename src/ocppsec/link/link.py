@@ -38,7 +38,7 @@ class Handler(Protocol):
     def on_closed(self, link: "Link") -> None: ...
 
 
-class Link(WSListener):  # type: ignore[misc]  # a Cython class
+class Link(WSListener):
     """One open WebSocket with one conversation on it."""
 
     __slots__ = (
@@ -47,9 +47,9 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
         "_assembling_text",
         "_calls",
         "_closed",
-        "_gone",
         "_conversation",
         "_deflate",
+        "_gone",
         "_handler",
         "_limits",
         "_loop",
@@ -260,11 +260,11 @@ class Link(WSListener):  # type: ignore[misc]  # a Cython class
         code = frame.get_close_code()
         if self.close_code is None:
             self.close_code, self.close_reason = (
-                int(getattr(code, "value", code)) or 1005,
+                int(code.value) or 1005,
                 frame.get_close_reason() or "",
             )
         if not transport.is_close_frame_sent:
-            transport.send_close(code or WSCloseCode.OK)
+            transport.send_close(code if code.value else WSCloseCode.OK)
         transport.disconnect()
 
     # -- messages to the conversation and back ----------------------------------------------------------
