@@ -1,0 +1,17 @@
+"""The verbs, and the one place where everything is put together.
+
+Nothing heavy is imported before a command needs it: ``ocppsec --help`` knows neither web server, database nor
+cryptography.
+"""
+
+import sys
+
+
+def main() -> None:
+    from ocppsec.cli.app import app
+    from ocppsec.cli.failure import guarded
+
+    sys.exit(guarded(app))
+
+
+__all__ = ["main"]

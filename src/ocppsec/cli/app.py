@@ -1,0 +1,234 @@
+"""The verbs.  Each command says here what it takes; what it does is imported when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ocppsec
+
+app = typer.Typer(
+    name="ocppsec",
+    help="Get charging stations from no security to mutual TLS, and keep them there.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+station = typer.Typer(help="Stations: register, look, upgrade, call.", no_args_is_help=True)
+ca = typer.Typer(help="The certificate authority.", no_args_is_help=True)
+sim = typer.Typer(help="Simulated charging stations.", no_args_is_help=True)
+config = typer.Typer(help="The settings of `ocppsec up`.", no_args_is_help=True)
+app.add_typer(station, name="station")
+app.add_typer(ca, name="ca")
+app.add_typer(sim, name="sim")
+app.add_typer(config, name="config")
+
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        help="State directory; else OCPPSEC_STATE, else ocppsec under XDG_STATE_HOME.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.")]
+Identity = Annotated[str, typer.Argument(metavar="ID", help="Identity of the station.")]
+PasswordFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the password.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ocppsec {ocppsec.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    stations: Annotated[int, typer.Option(min=1, max=500, metavar="N", help="How many stations.")] = 12,
+    once: Annotated[bool, typer.Option("--once", help="End when the story is told.")] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Show it all in one process: stations climb from profile 1 to 3, and one that goes back is refused."""
+    from ocppsec.cli.demo import run_demo
+
+    run_demo(stations=stations, once=once, as_json=json, state=state)
+
+
+@app.command()
+def up(
+    *,
+    state: State = None,
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Address the doors listen on (127.0.0.1).")] = None,
+    ws_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Door for profile 1 (9000).")] = None,
+    wss_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Door for profile 2 (9443).")] = None,
+    mtls_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Door for profile 3 (9444).")
+    ] = None,
+    api_port: Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP API (8080).")] = None,
+    hostname: Annotated[
+        str | None, typer.Option(metavar="FQDN", help="Name stations reach this CSMS by (localhost).")
+    ] = None,
+    organization: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Operator's name in certificates (ocppsec).")
+    ] = None,
+    loop: Annotated[str | None, typer.Option(metavar="uvloop|asyncio", help="Event loop (uvloop).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Say that it is ready in one JSON line.")] = False,
+) -> None:
+    """Run the CSMS until SIGTERM or Ctrl-C.  Port 0 takes a free one."""
+    from ocppsec.cli.up import run_up
+
+    flags = {
+        "csms.host": host,
+        "csms.ws_port": ws_port,
+        "csms.wss_port": wss_port,
+        "csms.mtls_port": mtls_port,
+        "csms.hostname": hostname,
+        "csms.organization": organization,
+        "csms.loop": loop,
+        "api.port": api_port,
+    }
+    run_up(state=state, config=config, flags=flags, as_json=json)
+
+
+@station.command("add")
+def station_add(
+    identity: Identity,
+    *,
+    serial: Annotated[str | None, typer.Option(help="Serial number; the identity by default.")] = None,
+    profile: Annotated[int, typer.Option(min=0, max=3, help="Security profile to start with.")] = 1,
+    password_file: PasswordFile = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password.")] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Register a station.  Without a password one is generated and printed this once."""
+    from ocppsec.cli import station as verbs
+
+    verbs.add(
+        identity,
+        serial=serial,
+        profile=profile,
+        password=verbs.read_password(password_file, from_stdin=password_stdin),
+        as_json=json,
+        state=state,
+    )
+
+
+@station.command("list")
+def station_list(json: Json = False, state: State = None) -> None:
+    """All stations: floor, target and what was observed."""
+    from ocppsec.cli import station as verbs
+
+    verbs.show_all(as_json=json, state=state)
+
+
+@station.command("show")
+def station_show(identity: Identity, json: Json = False, state: State = None) -> None:
+    """One station with its upgrades."""
+    from ocppsec.cli import station as verbs
+
+    verbs.show(identity, as_json=json, state=state)
+
+
+@station.command("why")
+def station_why(identity: Identity, json: Json = False, state: State = None) -> None:
+    """Why it was refused: what its last attempts presented, and what to do."""
+    from ocppsec.cli import station as verbs
+
+    verbs.why(identity, as_json=json, state=state)
+
+
+@station.command("remove")
+def station_remove(identity: Identity, json: Json = False, state: State = None) -> None:
+    """Forget a station, revoke its certificates and close its connection."""
+    from ocppsec.cli import station as verbs
+
+    verbs.remove(identity, as_json=json, state=state)
+
+
+@station.command("upgrade")
+def station_upgrade(
+    identity: Identity,
+    *,
+    to: Annotated[int, typer.Option(min=1, max=3, metavar="N", help="Security profile to reach.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Show the steps until it has ended.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --wait.")] = 600.0,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Take a station to a higher security profile.  Exit code 0 done, 1 failed, 6 not done in time."""
+    from ocppsec.cli import upgrade
+
+    upgrade.run(identity, to=to, wait=wait, timeout=timeout, as_json=json, state=state)
+
+
+@station.command("call")
+def station_call(
+    identity: Identity,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="OCPP 2.0.1 request.")],
+    payload: Annotated[str, typer.Argument(metavar="JSON|@FILE|-", help="Its payload.")] = "{}",
+    *,
+    timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait.")] = 30.0,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Send any OCPP request to a connected station and print its answer; exit code 1 on CALLERROR."""
+    from ocppsec.cli import station as verbs
+
+    verbs.call(identity, action, payload, timeout=timeout, as_json=json, state=state)
+
+
+@ca.command("show")
+def ca_show(
+    pem: Annotated[bool, typer.Option("--pem", help="Only the root certificate.")] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """The root certificate stations have to trust."""
+    from ocppsec.cli.ca import show
+
+    show(pem=pem, as_json=json, state=state)
+
+
+@sim.command("run")
+def sim_run(
+    *,
+    url: Annotated[str, typer.Option(help="URL of the CSMS, without the identity.")],
+    identity: Annotated[str, typer.Option(metavar="ID", help="Identity of the station.")],
+    password_file: Annotated[Path, typer.Option(metavar="FILE", help="File that holds the password.")],
+    serial: Annotated[str | None, typer.Option(help="Serial number; the identity by default.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Tell what happens as JSON lines.")] = False,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="DIR", help="What the station keeps over a restart.")
+    ] = None,
+) -> None:
+    """Run one simulated station until Ctrl-C."""
+    from ocppsec.cli.sim import run
+
+    run(url=url, identity=identity, serial=serial, password_file=password_file, as_json=json, state=state)
+
+
+@config.command("show")
+def config_show(
+    config: Config = None,
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """The settings as file and environment make them.  Secrets are not shown."""
+    from ocppsec.cli.config import show
+
+    show(config=config, with_origin=origin, as_json=json, state=state)

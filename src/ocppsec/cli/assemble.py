@@ -1,0 +1,86 @@
+"""Where the CSMS is put together: settings, a state directory, the store and the endpoint."""
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ocppsec.certificates.files import AuthorityDamaged
+from ocppsec.certificates.keys import KeyUnusable
+from ocppsec.certificates.safekeeping import TooOpen
+from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.settings import Settings
+from ocppsec.csms.configuration import Configuration
+from ocppsec.csms.doors import DoorSpec
+from ocppsec.csms.service import Csms
+from ocppsec.csms.tls import BadMaterial
+from ocppsec.events import Emit
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.memory import MemoryStore
+from ocppsec.registry.store import StoreUnavailable
+
+
+def configuration_of(settings: Settings, directory: Path) -> Configuration:
+    passphrase = settings.ca.passphrase
+    return Configuration(
+        state=directory,
+        doors=tuple(
+            DoorSpec(
+                name=door.name,
+                host=settings.csms.host,
+                port=door.port,
+                profiles=frozenset(SecurityProfile(profile) for profile in door.profiles),
+            )
+            for door in settings.open_doors()
+        ),
+        hostname=settings.csms.hostname,
+        organization=settings.csms.organization,
+        ca_passphrase=passphrase.get_secret_value().encode() if passphrase else None,
+    )
+
+
+@asynccontextmanager
+async def running_csms(settings: Settings, directory: Path, emit: Emit) -> AsyncIterator[Csms]:
+    """A started CSMS; stopped, its store written and closed, at the end.  Raises `Failure`."""
+    store = MemoryStore()
+    try:
+        csms = Csms(configuration_of(settings, directory), store, emit=emit)
+        try:
+            await _start(csms, directory)
+            yield csms
+        finally:
+            await csms.stop()
+    finally:
+        await store.close()
+
+
+async def _start(csms: Csms, directory: Path) -> None:
+    try:
+        await csms.start()
+    except StoreUnavailable as error:
+        raise Failure(
+            "the database cannot be used",
+            why=str(error),
+            next=f"look at the files, the space and the rights in {directory}",
+            code=ExitCode.NOT_REACHABLE,
+        ) from error
+    except (AuthorityDamaged, KeyUnusable, BadMaterial) as error:
+        raise Failure("the certificate authority cannot be used", why=str(error)) from error
+    except TooOpen as error:
+        raise Failure(
+            "others can read what must be secret", why=str(error), code=ExitCode.NOT_ALLOWED
+        ) from error
+    except OSError as error:
+        raise unopened("a door", error) from error
+
+
+def unopened(what: str, error: OSError) -> Failure:
+    """A port that could not be taken."""
+    ports = "--ws-port, --wss-port, --mtls-port, --api-port"
+    return Failure(
+        f"{what} cannot be opened",
+        why=error.strerror or str(error),
+        next=f"stop the program that has the port, or choose others: {ports}"
+        if error.errno == errno.EADDRINUSE
+        else "look at the address (--host), and at who may open such a port",
+    )

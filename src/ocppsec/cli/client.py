@@ -1,0 +1,127 @@
+"""How the commands speak to the running server: its HTTP API, and its problems turned into exit codes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx2
+
+from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.state import ApiAddress, find_api, not_running
+
+EXIT_CODES = {
+    400: ExitCode.USAGE,
+    401: ExitCode.NOT_ALLOWED,
+    403: ExitCode.NOT_ALLOWED,
+    404: ExitCode.NOT_FOUND,
+    422: ExitCode.USAGE,
+    503: ExitCode.NOT_REACHABLE,
+    504: ExitCode.TIMED_OUT,
+}
+"""Every other status is a plain failure."""
+
+BY_PROBLEM = {"not-connected": ExitCode.NOT_REACHABLE}
+"""Problems that say more than their status."""
+
+
+class Api:
+    """One server, found through its state directory.  Every method raises `Failure`."""
+
+    def __init__(
+        self, directory: Path, address: ApiAddress, *, transport: httpx2.BaseTransport | None = None
+    ) -> None:
+        self._directory = directory
+        self._http = httpx2.Client(
+            base_url=f"{address.url}/api/v1",
+            headers={"Authorization": f"Bearer {address.token}"},
+            timeout=httpx2.Timeout(30.0),
+            transport=transport,
+            trust_env=False,  # a proxy from the environment must never see the token
+        )
+
+    @classmethod
+    def find(cls, directory: Path) -> Self:
+        return cls(directory, find_api(directory))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: str | int) -> Any:
+        return self._ask("GET", path, params=query)
+
+    def post(
+        self, path: str, body: Any, *, timeout: float = 30.0, headers: dict[str, str] | None = None
+    ) -> Any:
+        return self._ask("POST", path, json=body, timeout=timeout, headers=headers)
+
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
+    def pages(self, path: str, member: str) -> Iterator[Any]:
+        """Every item of a paged collection."""
+        query: dict[str, str | int] = {"limit": 500}
+        while True:
+            page = self.get(path, **query)
+            yield from page[member]
+            if page["next"] is None:
+                return
+            query["cursor"] = page["next"]
+
+    def _ask(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx2.ConnectError as error:
+            raise not_running(self._directory, "nobody listens at the address in its api.json") from error
+        except httpx2.TimeoutException as error:
+            raise Failure("the server did not answer in time", code=ExitCode.TIMED_OUT) from error
+        except httpx2.HTTPError as error:
+            raise Failure(
+                "the connection to the server broke",
+                why=type(error).__name__,
+                next="ask again; repeating is safe",
+                code=ExitCode.NOT_REACHABLE,
+            ) from error
+        if response.is_error:
+            raise problem(response)
+        return response.json() if response.content else None
+
+
+class Problem(Failure):
+    """An answer of the server that says no (RFC 9457)."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        kind = str(body.get("type", "")).rpartition(":")[2]
+        super().__init__(
+            str(body.get("detail") or body.get("title") or f"the server answered {status}"),
+            why="; ".join(str(error["message"]) for error in body.get("errors", ())),
+            next=str(body.get("advice", "")),
+            code=BY_PROBLEM.get(kind) or EXIT_CODES.get(status, ExitCode.FAILED),
+        )
+        self.kind = kind
+        self.body = body
+
+
+def problem(response: httpx2.Response) -> Failure:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return Failure(
+            f"status {response.status_code} from something that is not our API",
+            why="another program listens at the address in api.json",
+            next="restart the server",
+            code=ExitCode.NOT_REACHABLE,
+        )
+    return Problem(response.status_code, body)
+
+
+def station_path(identity: str, *more: str) -> str:
+    return "/".join(["/stations", quote(identity, safe=""), *more])

@@ -1,0 +1,105 @@
+"""How a command ends badly: what, why and what to do next on standard error, and an exit code; no traceback.
+
+What nobody foresaw is a bug: a short word for the user and a crash file for us.  The file names the exception
+and the lines it went through; it holds no local variables, no arguments, and no long words that could be a
+password or a key.
+"""
+
+import os
+import re
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+
+import ocppsec
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_REACHABLE = 3
+    NOT_ALLOWED = 4
+    NOT_FOUND = 5
+    TIMED_OUT = 6
+
+
+class Failure(Exception):  # noqa: N818  ends a command; caught once, at the rim
+    def __init__(self, what: str, *, why: str = "", next: str = "", code: ExitCode = ExitCode.FAILED) -> None:  # noqa: A002
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next = next
+        self.code = code
+
+    def tell(self) -> str:
+        lines = [f"error: {self.what}"]
+        lines += [f"  why:  {self.why}"] if self.why else []
+        lines += [f"  next: {self.next}"] if self.next else []
+        return "\n".join(lines)
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Run *command*; gives the exit code."""
+    try:
+        command()
+    except Failure as failure:
+        print(failure.tell(), file=sys.stderr)
+        return failure.code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return ExitCode.FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); do not fail once more while flushing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001  the rim: told in short, kept in full
+        print(bug_report(error).tell(), file=sys.stderr)
+        return ExitCode.FAILED
+    return ExitCode.OK
+
+
+def bug_report(error: BaseException) -> Failure:
+    """Keep a crash file and say where it is."""
+    where = crash_directory()
+    try:
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        descriptor, path = tempfile.mkstemp(prefix=f"crash-{stamp}-", suffix=".txt", dir=where)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(describe(error))
+    except OSError as unwritable:
+        return Failure(f"a bug in ocppsec: {type(error).__name__}", why=f"no crash file either: {unwritable}")
+    return Failure(
+        f"a bug in ocppsec: {type(error).__name__}",
+        why="something happened that nobody foresaw",
+        next=f"please report it with the crash file {path}; it holds no secrets",
+    )
+
+
+def crash_directory() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "ocppsec-crashes"
+
+
+def describe(error: BaseException) -> str:
+    """The exception and its way through the code, without anything that could be a secret."""
+    lines = [f"ocppsec {ocppsec.__version__}, Python {sys.version.split()[0]} on {sys.platform}", ""]
+    link: BaseException | None = error
+    while link is not None:
+        lines.append(f"{type(link).__module__}.{type(link).__qualname__}: {without_long_words(str(link))}")
+        lines += [
+            f"  {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in traceback.extract_tb(link.__traceback__)
+        ]
+        link = link.__cause__ or link.__context__
+    return "\n".join(lines) + "\n"
+
+
+def without_long_words(text: str) -> str:
+    """A password has at least 16 characters (A00.FR.205), so does any key: no such word survives."""
+    return re.sub(r"(?=\S*\d)\S{16,}|\S{24,}", "(not shown)", text)[:2000]

@@ -1,0 +1,256 @@
+"""The settings of ``ocppsec up``: what there is, and how file, environment and flags add up to it.
+
+Later wins: defaults, the TOML file of ``--config``, ``OCPPSEC_SECTION__KEY``, ``OCPPSEC_SECTION__KEY_FILE`` (for
+secrets, named after the file that holds it), flags.  For every value it stays known where it came from, and a
+key nobody knows stops the start: a misspelt security setting must not pass for a set one.  pydantic checks the
+values; the layers are ours because pydantic-settings neither remembers origins nor sees unknown variables.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from ocppsec.cli.failure import ExitCode, Failure
+
+PREFIX = "OCPPSEC_"
+NOT_SETTINGS = {"OCPPSEC_STATE"}
+"""Variables with our prefix that are no settings of the server."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class CsmsSection(Section):
+    hostname: str = Field(default="localhost", min_length=1, max_length=253, description="Name stations reach this CSMS by; CN of its certificates.")  # fmt: skip
+    organization: str = Field(default="ocppsec", min_length=1, max_length=64, description="Operator's name; O of every certificate.")  # fmt: skip
+    host: str = Field(default="127.0.0.1", description="Address the doors listen on; 0.0.0.0 for all.")
+    ws_port: Port = Field(default=9000, description="Door for security profile 1 (ws); 0 takes a free port.")
+    wss_port: Port = Field(
+        default=9443, description="Door for security profile 2 (wss); 0 takes a free port."
+    )
+    mtls_port: Port = Field(default=9444, description="Door for security profile 3 (wss, client certificate); 0 takes a free port.")  # fmt: skip
+    loop: Literal["uvloop", "asyncio"] = Field(default="uvloop", description="Event loop.")
+
+
+class ApiSection(Section):
+    host: str = Field(default="127.0.0.1", description="Address the HTTP API listens on.")
+    port: Port = Field(default=8080, description="Port of the HTTP API; 0 takes a free port.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Further names that requests may address the API by."
+    )
+    token: SecretStr | None = Field(default=None, min_length=32, description="Bearer token; a new one at every start by default.")  # fmt: skip
+
+
+class CaSection(Section):
+    passphrase: SecretStr | None = Field(default=None, min_length=1, description="Encrypts the keys of the certificate authority.")  # fmt: skip
+
+
+class LogSection(Section):
+    format: Literal["auto", "console", "json"] = Field(default="auto", description="auto: words on a terminal, JSON lines elsewhere.")  # fmt: skip
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is written."
+    )
+
+
+class DoorSection(Section):
+    name: str = Field(pattern=r"^[a-z0-9-]{1,32}$", description="Name of the door in logs and metrics.")
+    port: Port = Field(description="0 takes a free port.")
+    profiles: tuple[Literal[0, 1, 2, 3], ...] = Field(
+        min_length=1, description="Security profiles it serves."
+    )
+
+
+class Settings(Section):
+    csms: CsmsSection = CsmsSection()
+    api: ApiSection = ApiSection()
+    ca: CaSection = CaSection()
+    log: LogSection = LogSection()
+    doors: tuple[DoorSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _doors_differ(self) -> "Settings":
+        names = [door.name for door in self.doors]
+        ports = [door.port for door in self.doors if door.port]
+        if len(set(names)) < len(names):
+            raise ValueError("two doors have the same name")
+        if len(set(ports)) < len(ports):
+            raise ValueError("two doors have the same port")
+        return self
+
+    def open_doors(self) -> tuple[DoorSection, ...]:
+        """The doors to open: those listed, else one for each of the profiles 1, 2 and 3.
+
+        Profile 0 enters where profile 1 does, and only for stations the operator switched to it.
+        """
+        return self.doors or (
+            DoorSection(name="ws", port=self.csms.ws_port, profiles=(0, 1)),
+            DoorSection(name="wss", port=self.csms.wss_port, profiles=(2,)),
+            DoorSection(name="mtls", port=self.csms.mtls_port, profiles=(3,)),
+        )
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "csms": CsmsSection,
+    "api": ApiSection,
+    "ca": CaSection,
+    "log": LogSection,
+}
+SECRETS = ("api.token", "ca.passphrase")
+_SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
+KEYS = (*_SECTION_KEYS, "doors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """One value somebody set, and who."""
+
+    key: str
+    value: Any
+    origin: str
+
+    def __repr__(self) -> str:
+        return f"Given({self.key} from {self.origin})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    settings: Settings
+    origins: Mapping[str, str]
+    """For every key of `KEYS` where its value came from."""
+
+
+def load(config: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:
+    """Add the layers up.  *flags* maps keys to values, None where a flag was not given."""
+    given = [*_from_file(config), *_from_environment(environ), *_from_flags(flags)]
+    origins = dict.fromkeys(KEYS, "default") | {one.key: one.origin for one in given}
+    _refuse_doors_and_ports(origins)
+    tree: dict[str, Any] = {}
+    for one in given:
+        section, _, key = one.key.partition(".")
+        if key:
+            tree.setdefault(section, {})[key] = one.value
+        else:
+            tree[section] = one.value
+    try:
+        return Loaded(settings=Settings.model_validate(tree), origins=origins)
+    except ValidationError as error:
+        raise _refused(error, origins) from None  # its text could show the value
+
+
+def unknown(key: str, where: str, known: tuple[str, ...] = KEYS) -> Failure:
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return Failure(
+        f"unknown setting {key!r} in {where}",
+        why="a setting that nobody knows would silently do nothing",
+        next=f"did you mean {nearest[0]!r}?" if nearest else "see: ocppsec config show",
+        code=ExitCode.USAGE,
+    )
+
+
+def _from_file(config: Path | None) -> Iterator[Given]:
+    if config is None:
+        return
+    try:
+        tree = tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Failure(f"{config} cannot be read: {error.strerror}", code=ExitCode.USAGE) from error
+    except ValueError as error:
+        raise Failure(f"{config} is not valid TOML", why=str(error), code=ExitCode.USAGE) from error
+    for section, values in tree.items():
+        if section == "doors":
+            _check_door_keys(values, str(config))
+            yield Given(key="doors", value=values, origin=str(config))
+        elif section not in SECTIONS:
+            raise unknown(section, str(config), (*SECTIONS, "doors"))
+        elif not isinstance(values, dict):
+            raise Failure(f"{section!r} in {config} must be a table: [{section}]", code=ExitCode.USAGE)
+        else:
+            for key, value in values.items():
+                if f"{section}.{key}" not in KEYS:
+                    raise unknown(f"{section}.{key}", str(config))
+                yield Given(key=f"{section}.{key}", value=value, origin=str(config))
+
+
+def _check_door_keys(doors: object, where: str) -> None:
+    known = tuple(DoorSection.model_fields)
+    for door in doors if isinstance(doors, list) else []:
+        for key in door if isinstance(door, dict) else ():
+            if key not in known:
+                raise unknown(key, f"[[doors]] of {where}", known)
+
+
+def _from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
+    """Files come before variables, so that a secret given both ways is the variable's."""
+    variables = {f"{PREFIX}{key.upper().replace('.', '__')}": key for key in KEYS}
+    files = {f"{PREFIX}{key.upper().replace('.', '__')}_FILE": key for key in SECRETS}
+    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    for name in ours:
+        if name not in variables and name not in files and name not in NOT_SETTINGS:
+            raise unknown(name, "the environment", (*variables, *files, *NOT_SETTINGS))
+    for name, key in files.items():
+        if name in ours:
+            yield Given(key=key, value=_secret_in(Path(ours[name]), name), origin=f"{name}={ours[name]}")
+    for name, key in variables.items():
+        if name in ours:
+            yield Given(key=key, value=_value_of(ours[name], name), origin=name)
+
+
+def _secret_in(path: Path, variable: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Failure(f"{path}, named by {variable}, cannot be read: {reason}", code=ExitCode.USAGE) from None
+
+
+def _value_of(text: str, variable: str) -> Any:
+    if not text.startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failure(f"{variable} is not valid JSON", why=str(error), code=ExitCode.USAGE) from error
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Iterator[Given]:
+    for key, value in flags.items():
+        if value is not None:
+            yield Given(key=key, value=value, origin=f"--{flag_of(key)}")
+
+
+def flag_of(key: str) -> str:
+    section, _, name = key.partition(".")
+    flag = name.replace("_", "-")
+    return f"api-{flag}" if section == "api" else flag
+
+
+def _refuse_doors_and_ports(origins: Mapping[str, str]) -> None:
+    ports = [key for key in ("csms.ws_port", "csms.wss_port", "csms.mtls_port") if origins[key] != "default"]
+    if origins["doors"] != "default" and ports:
+        raise Failure(
+            f"both [[doors]] ({origins['doors']}) and {ports[0]} ({origins[ports[0]]}) are set",
+            why="with [[doors]] each door says its own port",
+            next=f"take {ports[0]} away, or put the port into [[doors]]",
+            code=ExitCode.USAGE,
+        )
+
+
+def _refused(error: ValidationError, origins: Mapping[str, str]) -> Failure:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    key = path if path in origins else path.partition(".")[0]
+    where = f" ({origins[key]})" if key in origins else ""
+    return Failure(
+        f"setting {path or 'doors'}{where} cannot be used: {first['msg']}",
+        next="ocppsec config show --origin tells where each value comes from",
+        code=ExitCode.USAGE,
+    )

@@ -1,0 +1,74 @@
+"""``ocppsec up``: the CSMS as a process that says when it is ready and ends cleanly when it is told to."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ocppsec.cli.output import print_facts
+from ocppsec.cli.serve import Served, new_loop, served
+from ocppsec.cli.settings import Loaded, load
+from ocppsec.cli.state import state_directory
+
+
+def run_up(*, state: Path | None, config: Path | None, flags: Mapping[str, Any], as_json: bool) -> None:
+    directory = state_directory(state)
+    loaded = load(config, os.environ, flags)
+    with asyncio.Runner(loop_factory=partial(new_loop, loaded.settings.csms.loop)) as runner:
+        runner.run(_up(loaded, directory, as_json=as_json))
+
+
+async def _up(loaded: Loaded, directory: Path, *, as_json: bool) -> None:
+    told_to_end = end_on_signals()
+    async with served(loaded.settings, directory) as running:
+        if not told_to_end.is_set():
+            if as_json:
+                print(json.dumps(readiness(running), separators=(",", ":")), flush=True)
+            else:
+                say_ready(running, loaded)
+        await told_to_end.wait()
+
+
+def end_on_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the next ones are heard too and change nothing."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    return told
+
+
+def readiness(running: Served) -> dict[str, Any]:
+    authority = running.csms.authority
+    return {
+        "ready": True,
+        "doors": running.door_urls(),
+        "api": running.api_url,
+        "state": str(running.directory),
+        "root_certificate": str(authority.root_certificate_path),
+        "root_sha256": authority.root_sha256,
+    }
+
+
+def say_ready(running: Served, loaded: Loaded) -> None:
+    authority = running.csms.authority
+    print("ocppsec is ready. A station's URL is a door's URL, a slash and its identity:")
+    print_facts(
+        [(f"  security profile {profile}", url) for profile, url in running.door_urls().items()]
+        + [
+            ("  API", f"{running.api_url}/api/v1"),
+            ("  state", running.directory),
+            ("  root certificate", authority.root_certificate_path),
+            ("  its sha-256", authority.root_sha256),
+        ]
+    )
+    if loaded.origins["csms.hostname"] == "default":
+        print(
+            "Its certificates are made out to localhost, so stations elsewhere will refuse it on profiles 2 and 3:\n"
+            "give it the name they reach it by with --hostname, and an address to listen on with --host 0.0.0.0."
+        )
+    print(f"Next: ocppsec station add CS001 --state {running.directory}", flush=True)
