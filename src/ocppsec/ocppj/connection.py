@@ -78,7 +78,7 @@ class Connection:
         return (self._answering,)
 
     def _asked(self, call: Call) -> tuple[Received, ...]:
-        busy = self._answering is not None
+        busy = self._answering is not None or bool(self._waiting)
         if busy and self._is_unanswered(call.id):
             return self._drop(DropReason.REPEATED_CALL, call.id)
         if busy and len(self._waiting) >= MAX_WAITING:
@@ -92,7 +92,7 @@ class Connection:
         received = CallReceived(call.id, call.action, call.payload)
         if busy:
             self._waiting.append(received)
-            return ()
+            return self.next_received()
         self._answering = received
         return (received,)
 
