@@ -131,12 +131,18 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
 
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     problem = of_refusal(error)
     assert problem is not None  # registered for the kinds of OURS alone
     return problem.response()
+
+
+async def _bug(_request: Request, error: Exception) -> JSONResponse:
+    """Leave it to the gate: the framework's own 500 would be plain text and say nothing to the log."""
+    raise error
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
