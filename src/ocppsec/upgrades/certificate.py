@@ -51,8 +51,10 @@ from ocppsec.upgrades.states import (
 )
 from ocppsec.upgrades.words import certificate_refused, describe, duration, status_words
 
-MOST_CSR_ROUNDS = 2
-"""So often a station is asked for a request: once, and once more."""
+MOST_WAITS = 2
+"""So often a request is waited for: once, and once more."""
+MOST_REQUESTS = 3
+"""So many requests of one station are signed in one upgrade."""
 
 
 def setting_organization(state: SettingOrganization, event: Event) -> Move:
@@ -115,7 +117,7 @@ def awaiting_csr(state: AwaitingCsr, event: Event) -> Move:
         case DeadlinePassed():
             waited = duration(state.progress.plan.deadlines.csr)
             progress = replace(state.progress, csr_rounds=state.progress.csr_rounds + 1)
-            if progress.csr_rounds < MOST_CSR_ROUNDS:
+            if progress.csr_rounds < MOST_WAITS:
                 return to_request(progress, f"no SignCertificate within {waited}; asks again")
             return fail(
                 state,
@@ -181,16 +183,14 @@ def deliver_unconfirmed(state: DeliveringCertificate) -> Move:
 
 
 def _rejected(state: DeliveringCertificate, words: str) -> Move:
-    if state.newer:
-        return to_signing(
-            state.progress, state.newer, f"CertificateSigned {words}: signs the station's newer request"
-        )
-    if not state.repeated:
-        return fail(state, certificate_refused(words))
-    # The first delivery may have been taken, and the repeated one has no request left to belong to.
-    rounds = state.progress.csr_rounds + 1
-    progress = replace(state.progress, csr_rounds=rounds)
-    if rounds < MOST_CSR_ROUNDS:
-        return to_request(progress, f"repeated CertificateSigned {words}: asks for a new request to be sure")
-    warning = f"CertificateSigned {words}, when repeated after its answer was lost."
-    return to_profile(warn(progress, warning), f"{warning} Goes on: the connection will tell")
+    progress = replace(state.progress, csr_rounds=state.progress.csr_rounds + 1)
+    if progress.csr_rounds < MOST_REQUESTS:
+        # A02.FR.20: after a refusal the station waits to be asked, unless it has asked already.
+        if state.newer:
+            return to_signing(progress, state.newer, f"CertificateSigned {words}: signs its newer request")
+        return to_request(progress, f"CertificateSigned {words}: asks for a new request")
+    if state.repeated:
+        # The first delivery may have been taken, and the repeated one has no request left to belong to.
+        warning = f"CertificateSigned {words}, when repeated after its answer was lost."
+        return to_profile(warn(progress, warning), f"{warning} Goes on: the connection will tell")
+    return fail(state, certificate_refused(words))

@@ -37,7 +37,7 @@ class LinkLost:
 
 @dataclass(frozen=True, slots=True)
 class StationConnected:
-    """Admitted on *profile*.  Besides, the shell calls `resume` once the station can be called."""
+    """Admitted on *profile*.  The shell feeds this and then calls `resume` with the same profile."""
 
     profile: int
 
@@ -105,7 +105,9 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Call the station; wait `Plan.message_timeout` for the answer."""
+    """Call the station; wait `Plan.message_timeout` for the answer.  A later `Send` replaces this one: what comes
+    of the earlier CALL is fed no more.
+    """
 
     request: Request
 

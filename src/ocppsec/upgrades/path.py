@@ -158,7 +158,7 @@ def to_reset(progress: Progress, detail: str = "") -> Move:
 
 def switch_again(state: OpenState, what: str) -> Move:
     """The switch did not come about: arm and reset again, a few times, or give up with all that was seen."""
-    progress = replace(state.progress, rounds=state.progress.rounds + 1)
+    progress = replace(state.progress, rounds=state.progress.rounds + 1, arrivals=0)
     if progress.rounds >= MOST_ROUNDS or not progress.armable:
         return switch_failed(state, what)
     detail = f"{what} {_seen(progress)}"

@@ -17,7 +17,7 @@ from ocppsec.upgrades.exchange import (
     StationBooted,
     StationConnected,
 )
-from ocppsec.upgrades.path import MOST_ROUNDS, Move, enter, fail, stay, switch_again, switch_failed, to_reset
+from ocppsec.upgrades.path import Move, enter, fail, stay, switch_again, switch_failed, to_reset
 from ocppsec.upgrades.states import (
     Arrived,
     AskingForBoot,
@@ -31,6 +31,7 @@ from ocppsec.upgrades.words import duration, reset_refused, status_words
 
 MOST_RESETS = 3
 """Rejected so often, a Reset is given up."""
+MOST_BOOT_RESETS = 2
 _MOST_ATTEMPTS = 20
 
 
@@ -147,8 +148,8 @@ def asking_for_boot(state: AskingForBoot, event: Event) -> Move:
 
 
 def _boot_by_reset(state: OpenState) -> Move:
-    progress = replace(state.progress, rounds=state.progress.rounds + 1)
-    if progress.rounds >= MOST_ROUNDS:
+    progress = replace(state.progress, boot_resets=state.progress.boot_resets + 1, arrivals=0)
+    if progress.boot_resets > MOST_BOOT_RESETS:
         return fail(
             state,
             f"The station is connected on profile {progress.goal}, but never sent the BootNotification that"

@@ -50,6 +50,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     csr_rounds: int = 0
     reset_refusals: int = 0
     arrivals: int = 0
+    """Connections on the new profile since the last Reset."""
+    boot_resets: int = 0
+    """Resets that were only to bring a BootNotification on the new profile."""
     step_number: int = 0
     """Counts the steps entered: while it stays the same, a deadline keeps running."""
 
