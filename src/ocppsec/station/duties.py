@@ -1,0 +1,291 @@
+"""What a station does of its own accord on a connection, and when: boot, heartbeat, events, requests, pings.
+
+Each duty has at most one time at which it is due.  The standard's order holds: nothing but BootNotification before
+the first answer (B01.FR.08), nothing unasked before Accepted (B02.FR.02).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from enum import Enum, auto
+from typing import Any
+
+from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
+from ocppsec.certificates.signing_request import make_request
+from ocppsec.link.errors import CallRefused, CallTimedOut
+from ocppsec.link.link import Link
+from ocppsec.ocppj.errors import RemoteError
+from ocppsec.ocppj.messages import (
+    BootNotificationRequest,
+    BootNotificationResponse,
+    BootReason,
+    CertificateSigningUse,
+    ChargingStation,
+    ConnectorStatus,
+    GenericStatus,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    MessageTrigger,
+    RegistrationStatus,
+    Request,
+    Response,
+    SecurityEventNotificationRequest,
+    SignCertificateRequest,
+    SignCertificateResponse,
+    StatusNotificationRequest,
+    parse_response,
+    to_payload,
+)
+from ocppsec.ocppj.times import to_wire
+from ocppsec.station import happenings as told
+from ocppsec.station.inner import Inner
+from ocppsec.station.own_certificates import with_request, without_request
+from ocppsec.station.reply import SendReport
+from ocppsec.station.reports import pages
+from ocppsec.station.security_events import delivered
+from ocppsec.station.signing import Asking, start_asking
+from ocppsec.station.variables import subject
+
+_OWN_WAIT = 30.0
+"""B02, B03: an interval of 0 leaves the wait until the next BootNotification to the station."""
+_EVENTS_AGAIN = 60.0
+"""After the CSMS did not answer a SecurityEventNotification with a CALLRESULT."""
+
+
+class Duty(Enum):
+    BOOT = auto()
+    HEARTBEAT = auto()
+    EVENTS = auto()
+    ASK_AGAIN = auto()
+    PING = auto()
+
+
+class Duties:
+    """On one link.  Methods raise `LinkClosed` when it ends under them."""
+
+    def __init__(self, inner: Inner, link: Link, confirmed: Callable[[], None]) -> None:
+        """*confirmed* is called when the CSMS has answered Accepted or Pending, before anything else is sent."""
+        self._inner = inner
+        self._link = link
+        self._confirmed = confirmed
+        self._loop = asyncio.get_running_loop()
+        self._due: dict[Duty, float] = {}
+        self._asking: Asking | None = None
+
+    # -- the calendar -------------------------------------------------------------------------------------
+    def at(self, duty: Duty, seconds: float) -> None:
+        """Let *duty* be due in *seconds* from now."""
+        self._due[duty] = self._loop.time() + seconds
+
+    def until_next(self) -> float | None:
+        return max(0.0, min(self._due.values()) - self._loop.time()) if self._due else None
+
+    def begin(self) -> None:
+        """The connection stands: boot where that is called for, else carry on."""
+        self._schedule_ping()
+        if self._inner.registration in (RegistrationStatus.ACCEPTED, RegistrationStatus.PENDING):
+            self._confirmed()
+        if self._inner.registration == RegistrationStatus.ACCEPTED:
+            self.at(Duty.HEARTBEAT, self._inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
+        else:
+            self.at(Duty.BOOT, 0)
+
+    async def do_what_is_due(self) -> None:
+        if self._events_can_go() and Duty.EVENTS not in self._due:
+            self.at(Duty.EVENTS, 0)
+        now = self._loop.time()
+        for duty in [duty for duty, when in self._due.items() if when <= now]:
+            self._due.pop(duty, None)
+            await self._duty(duty)()
+
+    def _duty(self, duty: Duty) -> Callable[[], Coroutine[Any, Any, None]]:
+        match duty:
+            case Duty.BOOT:
+                return self.boot
+            case Duty.HEARTBEAT:
+                return self.heartbeat
+            case Duty.EVENTS:
+                return self._send_events
+            case Duty.ASK_AGAIN:
+                return self._ask_again
+            case Duty.PING:
+                return self._ping
+
+    # -- one CALL -----------------------------------------------------------------------------------------
+    async def _call(self, request: Request) -> Response | None:
+        """The response, or None when the CSMS refused or kept silent."""
+        payload = await self._call_plainly(request.action, to_payload(request))
+        if payload is None:
+            return None
+        try:
+            return parse_response(request.action, payload)
+        except RemoteError as error:
+            self._inner.tell(told.Dropped(reason=f"answer to {request.action}: {error.code}"))
+            return None
+
+    async def _call_plainly(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        timeout = float(self._inner.connection.message_timeout)
+        try:
+            answer = await self._link.call(action, payload, timeout=timeout)
+        except CallRefused as refused:
+            self._inner.tell(told.Sent(action=action, status=refused.code))
+            return None
+        except CallTimedOut:
+            self._inner.tell(told.Sent(action=action, status="no answer"))
+            return None
+        self._inner.tell(told.Sent(action=action, status=told.status_in(answer)))
+        return answer
+
+    # -- B01 to B03: boot ---------------------------------------------------------------------------------
+    async def boot(self, *, reason: BootReason | None = None) -> None:
+        inner = self._inner
+        reason = reason or inner.boot_reason
+        response = await self._call(
+            BootNotificationRequest(
+                reason=reason,
+                charging_station=ChargingStation(
+                    model=inner.config.model,
+                    vendor_name=inner.config.vendor,
+                    serial_number=inner.config.serial_number,
+                    firmware_version=inner.config.firmware_version,
+                ),
+            )
+        )
+        if not isinstance(response, BootNotificationResponse):
+            self.at(Duty.BOOT, _OWN_WAIT * inner.config.pace)
+            return
+        inner.registration = response.status
+        inner.set_clock(response.current_time)
+        if response.status != RegistrationStatus.REJECTED:
+            self._confirmed()
+        inner.tell(
+            told.Booted(
+                status=response.status,
+                profile=inner.connection.security_profile,
+                reason=reason,
+                interval=response.interval,
+            )
+        )
+        await self._after_boot(response)
+
+    async def _after_boot(self, response: BootNotificationResponse) -> None:
+        inner = self._inner
+        if response.status != RegistrationStatus.ACCEPTED:
+            wait = float(response.interval) if response.interval > 0 else _OWN_WAIT * inner.config.pace
+            self.at(Duty.BOOT, wait)
+            return
+        self._due.pop(Duty.BOOT, None)
+        inner.boot_reason = BootReason.UNKNOWN  # if another boot follows without a reset (B10.FR.10)
+        if inner.kept.boot_reason != BootReason.POWER_UP:
+            inner.keep(inner.kept.but(boot_reason=str(BootReason.POWER_UP)))
+        if response.interval > 0:
+            interval = str(response.interval)
+            written = {**inner.kept.variables, "OCPPCommCtrlr.HeartbeatInterval": interval}
+            inner.keep(inner.kept.but(variables=written))
+        self.at(Duty.HEARTBEAT, inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
+        await self._send_status()
+
+    async def _send_status(self) -> None:
+        await self._call(
+            StatusNotificationRequest(
+                timestamp=to_wire(self._inner.now()),
+                connector_status=ConnectorStatus.AVAILABLE,
+                evse_id=1,
+                connector_id=1,
+            )
+        )
+
+    async def heartbeat(self) -> None:
+        response = await self._call(HeartbeatRequest())
+        if isinstance(response, HeartbeatResponse):
+            self._inner.set_clock(response.current_time)
+        self.at(Duty.HEARTBEAT, self._inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
+
+    # -- A04: security events -----------------------------------------------------------------------------
+    def _events_can_go(self) -> bool:
+        inner = self._inner
+        return bool(inner.kept.undelivered) and inner.registration == RegistrationStatus.ACCEPTED
+
+    async def _send_events(self) -> None:
+        """A04.FR.02: in order, each until it is answered."""
+        while self._events_can_go():
+            event = self._inner.kept.undelivered[0]
+            response = await self._call(
+                SecurityEventNotificationRequest(
+                    type=event.type, timestamp=event.timestamp, tech_info=event.tech_info or None
+                )
+            )
+            if response is None:
+                self.at(Duty.EVENTS, _EVENTS_AGAIN * self._inner.config.pace)
+                return
+            self._inner.keep(delivered(self._inner.kept, event))
+
+    # -- A02: asking for a certificate ----------------------------------------------------------------------
+    async def ask_for_certificate(self) -> None:
+        """A02.FR.02, 03, 05: a new key pair, of which only the public half leaves."""
+        inner = self._inner
+        family = inner.config.traits.key_family
+        key = new_key(family) if family == KeyFamily.EC_P256 else await asyncio.to_thread(new_key, family)
+        who = subject(inner.kept, inner.situation())
+        csr = make_request(key, common_name=who.serial_number, organization=who.organization)
+        name = f"station-{inner.new_id()}"
+        inner.memory.save_key(name, key_pem(key))
+        inner.keep(with_request(inner.kept, csr, name))
+        self._asking = start_asking(
+            csr,
+            name,
+            wait=inner.number("SecurityCtrlr", "CertSigningWaitMinimum") * inner.config.pace,
+            repeats=inner.number("SecurityCtrlr", "CertSigningRepeatTimes"),
+        )
+        await self._send_request(self._asking)
+
+    async def _send_request(self, asking: Asking) -> None:
+        response = await self._call(
+            SignCertificateRequest(
+                csr=asking.csr, certificate_type=CertificateSigningUse.CHARGING_STATION_CERTIFICATE
+            )
+        )
+        if isinstance(response, SignCertificateResponse) and response.status == GenericStatus.REJECTED:
+            self._inner.keep(without_request(self._inner.kept, asking.key))
+            self.stop_asking()
+        elif self._asking is asking:  # not answered by a CertificateSigned meanwhile
+            self._asking, wait = asking.sent()
+            if wait is not None:
+                self.at(Duty.ASK_AGAIN, wait)
+
+    async def _ask_again(self) -> None:
+        """A02.FR.17: the same request again; its key is kept, so that any of the answers will do."""
+        if self._asking is not None:
+            await self._send_request(self._asking)
+
+    def stop_asking(self) -> None:
+        self._asking = None
+        self._due.pop(Duty.ASK_AGAIN, None)
+
+    # -- on demand ----------------------------------------------------------------------------------------
+    async def report(self, effect: SendReport) -> None:
+        for page in pages(effect.request_id, effect.data, self._inner.now()):
+            await self._call(page)
+
+    async def triggered(self, message: MessageTrigger) -> None:
+        """F06.FR.10."""
+        match message:
+            case MessageTrigger.BOOT_NOTIFICATION:
+                await self.boot(reason=BootReason.TRIGGERED)
+            case MessageTrigger.HEARTBEAT:
+                await self.heartbeat()
+            case MessageTrigger.STATUS_NOTIFICATION:
+                await self._send_status()
+            case MessageTrigger.SIGN_CHARGING_STATION_CERTIFICATE:
+                await self.ask_for_certificate()
+            case MessageTrigger.LOG_STATUS_NOTIFICATION | MessageTrigger.FIRMWARE_STATUS_NOTIFICATION:
+                await self._call_plainly(str(message), {"status": "Idle"})  # F06.FR.15, 16
+
+    async def _ping(self) -> None:
+        interval = self._inner.number("OCPPCommCtrlr", "WebSocketPingInterval")
+        self._link.sweep(self._loop.time(), idle=interval, reply=interval / 2)
+        self._schedule_ping()
+
+    def _schedule_ping(self) -> None:
+        interval = self._inner.number("OCPPCommCtrlr", "WebSocketPingInterval")
+        if interval > 0:
+            self.at(Duty.PING, interval / 2)
