@@ -38,21 +38,6 @@ class Content:
     not_before: datetime
     not_after: datetime
     serial: int
-    alternatives: tuple[x509.GeneralName, ...] = ()
-
-
-def names_of_host(hostname: str) -> Iterator[x509.GeneralName]:
-    """The subject alternative names of a server that is dialled as *hostname*."""
-    try:
-        address = ipaddress.ip_address(hostname)
-    except ValueError:
-        yield x509.DNSName(hostname)
-    else:
-        yield x509.IPAddress(address)
-        return
-    if hostname == "localhost":  # a laboratory's convenience: stations there dial 127.0.0.1
-        yield x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
-        yield x509.IPAddress(ipaddress.IPv6Address("::1"))
 
 
 def builder_for(content: Content, issuer: x509.Certificate | None) -> x509.CertificateBuilder:
@@ -83,9 +68,24 @@ def builder_for(content: Content, issuer: x509.Certificate | None) -> x509.Certi
     )
     if content.kind in PURPOSES:
         unsigned = unsigned.add_extension(x509.ExtendedKeyUsage([PURPOSES[content.kind]]), critical=False)
-    if content.alternatives:
-        unsigned = unsigned.add_extension(x509.SubjectAlternativeName(content.alternatives), critical=False)
+    if content.kind is Kind.SERVER:
+        names = x509.SubjectAlternativeName(_names_of_host(content.common_name))
+        unsigned = unsigned.add_extension(names, critical=False)
     return unsigned
+
+
+def _names_of_host(hostname: str) -> Iterator[x509.GeneralName]:
+    """The subject alternative names of a server that is dialled as *hostname*."""
+    try:
+        address = ipaddress.ip_address(hostname)
+    except ValueError:
+        yield x509.DNSName(hostname)
+    else:
+        yield x509.IPAddress(address)
+        return
+    if hostname == "localhost":  # a laboratory's convenience: stations there dial 127.0.0.1
+        yield x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
+        yield x509.IPAddress(ipaddress.IPv6Address("::1"))
 
 
 def _subject(content: Content) -> x509.Name:

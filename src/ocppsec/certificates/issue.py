@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ocppsec.certificates.content import PURPOSES, Content, builder_for, names_of_host
+from ocppsec.certificates.content import PURPOSES, Content, builder_for
 from ocppsec.certificates.facts import extended_key_usage, fingerprint, public_key_sha256, serial_number
 from ocppsec.certificates.keys import PublicKey
 from ocppsec.certificates.lint import Finding, Kind, lint
@@ -129,7 +129,6 @@ def issue_server_certificate(
             not_before=_begin(now, BACKDATED, authority),
             not_after=_end(now, lifetime, authority),
             serial=serial,
-            alternatives=tuple(names_of_host(hostname)),
         ),
     )
     return _issued(certificate, authority)

@@ -2,17 +2,23 @@
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
+from ocppsec.certificates.content import PURPOSES
 from ocppsec.certificates.hierarchy import Hierarchy, create_hierarchy
-from ocppsec.certificates.keys import KeyFamily, PrivateKey, new_key
+from ocppsec.certificates.issue import Authority
+from ocppsec.certificates.keys import KeyFamily, PrivateKey, PublicKey, new_key
+from ocppsec.certificates.lint import Kind, key_usage
 from ocppsec.certificates.request import ApprovedRequest, Expected, check_request
 from ocppsec.certificates.signing_request import make_request
 
@@ -20,6 +26,7 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "certificates"
 NOW = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
 COMMON_NAME, ORGANIZATION = "550403", "55040a"
 UTF8 = 0x0C
+Extension = tuple[x509.ExtensionType, bool]
 
 
 def tlv(tag: int, *contents: bytes) -> bytes:
@@ -118,3 +125,61 @@ def name_in_der() -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def as_pem() -> Callable[..., str]:
     return pem
+
+
+def default_extensions(kind: Kind, key: PublicKey, issuer_key: PublicKey) -> dict[str, Extension]:
+    usage = key_usage(kind, rsa_key=isinstance(key, rsa.RSAPublicKey))
+    authority = kind not in {Kind.STATION, Kind.SERVER}
+    constraints = x509.BasicConstraints(
+        ca=authority, path_length=0 if authority and kind is not Kind.ROOT else None
+    )
+    extensions: dict[str, Extension] = {
+        "constraints": (constraints, True),
+        "usage": (usage, True),
+        "subject_key": (x509.SubjectKeyIdentifier.from_public_key(key), False),
+        "authority_key": (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False),
+    }
+    if kind in PURPOSES:
+        extensions["purpose"] = (x509.ExtendedKeyUsage([PURPOSES[kind]]), False)
+    if kind is Kind.SERVER:
+        extensions["alternatives"] = (x509.SubjectAlternativeName([x509.DNSName("csms.example")]), False)
+    return extensions
+
+
+def make_any_certificate(
+    kind: Kind,
+    *,
+    key: PublicKey,
+    issuer: Authority | None,
+    signer: PrivateKey | None = None,
+    subject: tuple[tuple[x509.ObjectIdentifier, str], ...] | None = None,
+    not_before: datetime = NOW - timedelta(hours=1),
+    not_after: datetime = NOW + timedelta(days=90),
+    serial: int = 1 << 150,
+    hash_algorithm: hashes.HashAlgorithm | None = None,
+    **changed: Extension | None,
+) -> x509.Certificate:
+    """A certificate of *kind* as it should be, but for what is named; an extension of None is left out."""
+    common_name = {Kind.STATION: "CP-0001", Kind.SERVER: "csms.example"}.get(kind, str(kind))
+    parts = subject or ((NameOID.ORGANIZATION_NAME, "Example CSO"), (NameOID.COMMON_NAME, common_name))
+    name = x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
+    signing = signer or (issuer.key if issuer else None)
+    assert signing is not None
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer.certificate.subject if issuer else name)
+        .public_key(key)
+        .serial_number(serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+    )
+    for extension in (default_extensions(kind, key, signing.public_key()) | changed).values():
+        if extension is not None:
+            builder = builder.add_extension(extension[0], critical=extension[1])
+    return builder.sign(signing, hash_algorithm or SHA256())
+
+
+@pytest.fixture(scope="session")
+def make_certificate() -> Callable[..., x509.Certificate]:
+    return make_any_certificate
