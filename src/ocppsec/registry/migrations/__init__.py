@@ -1,0 +1,1 @@
+"""Alembic migrations; `ocppsec.registry.sql.migrate` runs them."""

@@ -1,0 +1,1 @@
+"""The store on a SQL database: SQLite today, written so that PostgreSQL can follow."""

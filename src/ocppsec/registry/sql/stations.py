@@ -1,0 +1,139 @@
+"""Stations and their password hashes in SQL."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import bindparam, case, delete, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import BootFacts, NewStation, Station, UpgradeStatus
+from ocppsec.registry.sql import certificates
+from ocppsec.registry.sql.tables import Profile, passwords, upgrades
+from ocppsec.registry.sql.tables import stations as table
+from ocppsec.registry.store import AlreadyRegistered, NotRegistered
+
+RECORD_BOOT: Final = (
+    update(table)
+    .where(table.c.identity == bindparam("booted"))
+    .values(
+        observed=bindparam("profile"),
+        registered_at=bindparam("at"),
+        last_seen_at=bindparam("at"),
+        vendor=bindparam("new_vendor"),
+        model=bindparam("new_model"),
+        firmware_version=bindparam("new_firmware_version"),
+        reported_serial_number=bindparam("new_serial_number"),
+        boot_reason=bindparam("reason"),
+    )
+)
+RECORD_CONNECTED: Final = (
+    update(table)
+    .where(table.c.identity == bindparam("connected"))
+    .values(observed=bindparam("profile"), last_seen_at=bindparam("at"))
+)
+
+
+def boot_values(identity: str, facts: BootFacts) -> dict[str, Any]:
+    """What `RECORD_BOOT` needs."""
+    return {
+        "booted": identity,
+        "profile": facts.profile,
+        "at": facts.at,
+        "new_vendor": facts.vendor,
+        "new_model": facts.model,
+        "new_firmware_version": facts.firmware_version,
+        "new_serial_number": facts.serial_number,
+        "reason": facts.reason,
+    }
+
+
+async def add(connection: AsyncConnection, station: NewStation) -> Station:
+    taken = (table.c.identity == station.identity) | (table.c.serial_number == station.serial_number)
+    row = (await connection.execute(select(table.c.identity).where(taken))).first()
+    if row is not None:
+        same = row.identity == station.identity
+        what = f"identity {station.identity!r}" if same else f"serial number {station.serial_number!r}"
+        raise AlreadyRegistered(f"a station with {what} is registered")
+    added = {
+        "identity": station.identity,
+        "serial_number": station.serial_number,
+        "floor": station.profile,
+        "target": station.profile,
+        "added_at": station.added_at,
+    }
+    await connection.execute(insert(table), added)
+    if station.password_hash is not None:
+        await _add_password(connection, station.identity, station.password_hash)
+    return Station(**added, observed=None)  # type: ignore[arg-type]
+
+
+async def one(connection: AsyncConnection, identity: str) -> Station | None:
+    row = (await connection.execute(select(table).where(table.c.identity == identity))).first()
+    return None if row is None else Station(**row._mapping)  # noqa: SLF001  public, underscored
+
+
+async def some(connection: AsyncConnection, after: str | None, limit: int) -> list[Station]:
+    chosen = select(table).order_by(table.c.identity).limit(max(0, limit))
+    if after is not None:
+        chosen = chosen.where(table.c.identity > after)
+    return [Station(**row._mapping) for row in await connection.execute(chosen)]  # noqa: SLF001
+
+
+async def remove(connection: AsyncConnection, identity: str, at: datetime | None) -> bool:
+    if (await connection.execute(delete(table).where(table.c.identity == identity))).rowcount == 0:
+        return False
+    # Passwords go with their station, steps with their upgrade: the foreign keys say so.
+    await certificates.revoke_all(connection, identity, at, "station removed")
+    gone = (upgrades.c.identity == identity) & (upgrades.c.status == UpgradeStatus.OPEN)
+    await connection.execute(delete(upgrades).where(gone))
+    return True
+
+
+async def set_password_hash(connection: AsyncConnection, identity: str, password_hash: str) -> None:
+    await registered(connection, identity)
+    await connection.execute(delete(passwords).where(passwords.c.identity == identity))
+    await _add_password(connection, identity, password_hash)
+
+
+async def set_target(connection: AsyncConnection, identity: str, target: SecurityProfile) -> None:
+    await registered(connection, identity)
+    allowed = (table.c.identity == identity) & (table.c.floor <= target)
+    await connection.execute(update(table).where(allowed).values(target=target))
+
+
+async def raise_target(connection: AsyncConnection, identity: str, target: SecurityProfile) -> None:
+    lower = (table.c.identity == identity) & (table.c.target < target)
+    await connection.execute(update(table).where(lower).values(target=target))
+
+
+async def raise_floor(
+    connection: AsyncConnection, identity: str, floor: SecurityProfile
+) -> SecurityProfile | None:
+    """The floor that was; None when there is no such station."""
+    row = (await connection.execute(select(table.c.floor).where(table.c.identity == identity))).first()
+    if row is None:
+        return None
+    lower = (table.c.identity == identity) & (table.c.floor < floor)
+    # Both at once: the target is never below the floor.
+    raised = case((table.c.target < floor, literal(floor, Profile())), else_=table.c.target)
+    await connection.execute(update(table).where(lower).values(floor=floor, target=raised))
+    before: SecurityProfile = row.floor
+    return before
+
+
+async def registered(connection: AsyncConnection, identity: str) -> None:
+    """Raises `NotRegistered`."""
+    count = select(func.count()).select_from(table).where(table.c.identity == identity)
+    if not (await connection.execute(count)).scalar_one():
+        raise not_registered(identity)
+
+
+def not_registered(identity: str) -> NotRegistered:
+    return NotRegistered(f"no station {identity!r} is registered")
+
+
+async def _add_password(connection: AsyncConnection, identity: str, password_hash: str) -> None:
+    await connection.execute(
+        insert(passwords), {"identity": identity, "position": 0, "password_hash": password_hash}
+    )

@@ -1,0 +1,227 @@
+"""The store on SQL: each method names its query, its reader or its writer, and nothing else."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import (
+    AdmissionRecord,
+    Attempt,
+    BootFacts,
+    CertificateRecord,
+    CertificateState,
+    NewStation,
+    SecurityEventRecord,
+    Station,
+    Upgrade,
+    UpgradeChange,
+    UpgradeStep,
+)
+from ocppsec.registry.sql import attempts, certificates, events, stations, upgrades
+from ocppsec.registry.sql.admissions import Admissions
+from ocppsec.registry.sql.engine import Database, connect, outages
+from ocppsec.registry.sql.late import Late
+from ocppsec.registry.sql.migrate import migrate
+from ocppsec.registry.sql.writer import Writer
+from ocppsec.registry.store import (
+    AlreadyRegistered,
+    KeyAlreadyUsed,
+    RegistryError,
+    StoreUnavailable,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Query = Callable[Concatenate[AsyncConnection, P], Awaitable[T]]
+
+
+class SqlStore:
+    """See `ocppsec.registry.store.Store`.  Open one with `SqlStore.open`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._admissions = Admissions(database)
+        self._writer = Writer(database)
+        self._late = Late(self._writer)
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open or make the SQLite database at *path*, and bring its schema up to date.
+
+        Raises `StoreUnavailable`, also when a newer version of ocppsec has written it.
+        """
+        database = connect(path)
+        store = cls(database)
+        try:
+            with outages():
+                async with database.write.begin() as connection:
+                    await connection.run_sync(migrate)
+                    await attempts.trim_all(connection)
+        except BaseException:
+            await database.dispose()
+            raise
+        return store
+
+    # -- stations ---------------------------------------------------------------------------------------
+    async def add_station(self, station: NewStation) -> Station:
+        taken = AlreadyRegistered(f"identity {station.identity!r} or its serial number is registered")
+        return await self._write(taken, stations.add, station)
+
+    async def station(self, identity: str) -> Station | None:
+        found = await self._read(stations.one, identity)
+        return None if found is None else self._with_late(found)
+
+    async def stations(self, *, after: str | None = None, limit: int = 100) -> list[Station]:
+        return [self._with_late(each) for each in await self._read(stations.some, after, limit)]
+
+    async def remove_station(self, identity: str, *, at: datetime | None = None) -> bool:
+        return await self._write(None, stations.remove, identity, at)
+
+    async def admission_record(self, identity: str) -> AdmissionRecord | None:
+        self._check_open()
+        return await self._admissions.record(identity)
+
+    async def certificate_owner(self, fingerprint: str) -> CertificateRecord | None:
+        return await self._read(certificates.by_fingerprint, fingerprint)
+
+    async def set_password_hash(self, identity: str, password_hash: str) -> None:
+        await self._write(None, stations.set_password_hash, identity, password_hash)
+
+    async def set_target(self, identity: str, target: SecurityProfile) -> None:
+        await self._write(None, stations.set_target, identity, target)
+
+    async def raise_floor(self, identity: str, floor: SecurityProfile) -> SecurityProfile:
+        before = await self._write(None, stations.raise_floor, identity, floor)
+        if before is None:
+            raise stations.not_registered(identity)
+        return before
+
+    async def record_connected(self, identity: str, profile: SecurityProfile, at: datetime) -> None:
+        self._check_open()
+        self._late.connected(identity, profile, at)
+
+    async def record_boot(self, identity: str, facts: BootFacts) -> None:
+        self._check_open()
+        self._late.booted(identity)
+        await self._writer.execute(stations.RECORD_BOOT, stations.boot_values(identity, facts))
+
+    # -- attempts ---------------------------------------------------------------------------------------
+    async def record_attempt(self, attempt: Attempt) -> None:
+        self._check_open()
+        self._late.attempt(attempt)
+
+    async def attempts(self, identity: str, *, limit: int = 20) -> list[Attempt]:
+        self._check_open()
+        await self._late.flush()
+        return await self._read(attempts.newest, limit, identity=identity)
+
+    async def attempts_from(self, address: str, *, limit: int = 20) -> list[Attempt]:
+        self._check_open()
+        await self._late.flush()
+        return await self._read(attempts.newest, limit, address=address)
+
+    # -- certificates -----------------------------------------------------------------------------------
+    async def add_certificate(self, certificate: CertificateRecord) -> None:
+        used = KeyAlreadyUsed("a certificate was issued for this public key before")
+        await self._write(used, certificates.add, certificate)
+
+    async def certificates(self, identity: str) -> list[CertificateRecord]:
+        return await self._read(certificates.of_station, identity)
+
+    async def key_is_known(self, public_key_sha256: str) -> bool:
+        return await self._read(certificates.key_is_known, public_key_sha256)
+
+    async def activate_certificate(self, fingerprint: str, at: datetime) -> None:
+        await self._write(None, certificates.activate, fingerprint, at)
+
+    async def set_certificate_state(
+        self, fingerprint: str, state: CertificateState, *, at: datetime, reason: str | None = None
+    ) -> bool:
+        return await self._write(None, certificates.set_state, fingerprint, state, at, reason)
+
+    # -- security events --------------------------------------------------------------------------------
+    async def add_security_event(self, event: SecurityEventRecord) -> None:
+        await self._write(None, events.add, event)
+
+    async def security_events(
+        self, identity: str | None = None, *, limit: int = 100
+    ) -> list[SecurityEventRecord]:
+        return await self._read(events.newest, identity, limit)
+
+    # -- upgrades ---------------------------------------------------------------------------------------
+    async def begin_upgrade(self, upgrade: Upgrade, steps: Sequence[UpgradeStep] = ()) -> Upgrade:
+        return await self._write(upgrades.in_progress(upgrade.identity), upgrades.begin, upgrade, steps)
+
+    async def save_upgrade(self, change: UpgradeChange) -> Upgrade:
+        return await self._write(upgrades.in_progress(change.upgrade.identity), upgrades.save, change)
+
+    async def upgrade(self, upgrade_id: str) -> Upgrade | None:
+        return await self._read(upgrades.one, upgrade_id)
+
+    async def upgrades(self, identity: str, *, limit: int = 20) -> list[Upgrade]:
+        return await self._read(upgrades.of_station, identity, limit)
+
+    async def open_upgrade(self, identity: str) -> Upgrade | None:
+        return await self._read(upgrades.open_of, identity)
+
+    async def open_upgrades(self) -> list[Upgrade]:
+        return await self._read(upgrades.all_open)
+
+    async def upgrade_steps(self, upgrade_id: str) -> list[UpgradeStep]:
+        return await self._read(upgrades.steps_of, upgrade_id)
+
+    # -- house ------------------------------------------------------------------------------------------
+    async def ping(self) -> None:
+        await self._write(None, _touch)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._late.close()
+        try:
+            await self._late.flush()
+        finally:
+            await self._writer.close()
+            await self._admissions.close()
+            await self._database.dispose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def _with_late(self, station: Station) -> Station:
+        late = self._late.observed(station.identity)
+        return station if late is None else replace(station, observed=late[0], last_seen_at=late[1])
+
+    async def _read(self, query: Query[P, T], *args: P.args, **named: P.kwargs) -> T:
+        self._check_open()
+        self._database.check_file()
+        with outages():
+            async with self._database.read.connect() as connection:
+                return await query(connection, *args, **named)
+
+    async def _write(
+        self, conflict: RegistryError | None, query: Query[P, T], *args: P.args, **named: P.kwargs
+    ) -> T:
+        self._check_open()
+        work: Any = partial(_call, query, args, named)
+        done: T = await self._writer.submit(work, conflict=conflict)
+        return done
+
+
+async def _call(query: Any, args: tuple[Any, ...], named: dict[str, Any], connection: AsyncConnection) -> Any:
+    return await query(connection, *args, **named)
+
+
+async def _touch(connection: AsyncConnection) -> None:
+    """Something that has to reach the disk and changes nothing."""
+    await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))

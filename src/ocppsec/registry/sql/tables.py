@@ -1,0 +1,209 @@
+"""The tables, as the newest migration leaves them; a test holds the two together."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.records import AttemptOutcome, CertificateState, UpgradeStatus
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, kept as UTC: SQLite has no time zones, PostgreSQL gets ``timestamptz``."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without time zone is not stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Word(TypeDecorator[StrEnum]):
+    """One of a few words, kept as text."""
+
+    impl = String(20)
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else str(self.words(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        del dialect
+        return None if value is None else self.words(value)
+
+
+class Profile(TypeDecorator[SecurityProfile]):
+    """A security profile, as the number the standard gives it."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        del dialect
+        return None if value is None else int(SecurityProfile(value))
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> SecurityProfile | None:
+        del dialect
+        return None if value is None else SecurityProfile(value)
+
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _needed(name: str, kind: Any, *more: Any, **options: Any) -> Column[Any]:
+    return Column(name, kind, *more, nullable=False, **options)
+
+
+stations: Final = Table(
+    "stations",
+    metadata,
+    Column("identity", String(48), primary_key=True),
+    _needed("serial_number", String(64), unique=True),
+    _needed("floor", Profile),
+    _needed("target", Profile),
+    Column("observed", Profile),
+    _needed("added_at", Moment),
+    Column("registered_at", Moment),
+    Column("last_seen_at", Moment),
+    Column("vendor", Text),
+    Column("model", Text),
+    Column("firmware_version", Text),
+    Column("reported_serial_number", Text),
+    Column("boot_reason", Text),
+    CheckConstraint("floor BETWEEN 0 AND 3 AND target BETWEEN floor AND 3", name="profiles"),
+)
+
+passwords: Final = Table(
+    "passwords",
+    metadata,
+    Column("identity", String(48), ForeignKey("stations.identity", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    _needed("password_hash", Text),
+)
+
+certificates: Final = Table(
+    "certificates",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("fingerprint", String(64), unique=True),
+    # Without a foreign key: what was issued stays known when its station is gone.
+    _needed("identity", String(48), index=True),
+    _needed("serial_number", String(64)),
+    _needed("subject", Text),
+    _needed("public_key_sha256", String(64), unique=True),
+    _needed("not_before", Moment),
+    _needed("not_after", Moment),
+    _needed("state", Word(CertificateState)),
+    _needed("issued_at", Moment),
+    _needed("chain", Text),
+    Column("activated_at", Moment),
+    Column("revoked_at", Moment),
+    Column("revocation_reason", Text),
+)
+
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("share", String(80)),
+    _needed("at", Moment),
+    _needed("outcome", Word(AttemptOutcome)),
+    _needed("door", Text),
+    _needed("address", Text),
+    Column("identity", String(48)),
+    Column("profile", Profile),
+    _needed("reason", Text),
+    _needed("presented", Text),
+    _needed("expected", Text),
+    _needed("advice", Text),
+    Index("ix_attempts_share_number", "share", "number"),
+    Index("ix_attempts_identity_number", "identity", "number"),
+    Index("ix_attempts_address_number", "address", "number"),
+)
+"""`share` is whose 50 places the attempt takes: ``identity:…`` or ``address:…``."""
+
+security_events: Final = Table(
+    "security_events",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("identity", String(48)),
+    _needed("type", Text),
+    _needed("timestamp", Moment),
+    Column("tech_info", Text),
+    _needed("received_at", Moment),
+    Index("ix_security_events_identity_number", "identity", "number"),
+)
+
+upgrades: Final = Table(
+    "upgrades",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    _needed("identity", String(48), index=True),
+    _needed("target", Profile),
+    _needed("status", Word(UpgradeStatus)),
+    _needed("step", Text),
+    _needed("reason", Text),
+    _needed("state", Text),
+    _needed("version", Integer),
+    Column("deadline", Moment),
+    _needed("started_at", Moment),
+    Column("ended_at", Moment),
+    Index(
+        "uq_upgrades_open",
+        "identity",
+        unique=True,
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+)
+
+upgrade_steps: Final = Table(
+    "upgrade_steps",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("upgrade", String(64), ForeignKey("upgrades.id", ondelete="CASCADE"), index=True),
+    _needed("at", Moment),
+    _needed("step", Text),
+    _needed("detail", Text),
+)
