@@ -210,6 +210,9 @@ def sim_run(
     identity: Annotated[str, typer.Option(metavar="ID", help="Identity of the station.")],
     password_file: Annotated[Path, typer.Option(metavar="FILE", help="File that holds the password.")],
     serial: Annotated[str | None, typer.Option(help="Serial number; the identity by default.")] = None,
+    root: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="PEM of a CSMS root it trusts from the start.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Tell what happens as JSON lines.")] = False,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="DIR", help="What the station keeps over a restart.")
@@ -218,7 +221,15 @@ def sim_run(
     """Run one simulated station until Ctrl-C."""
     from ocppsec.cli.sim import run
 
-    run(url=url, identity=identity, serial=serial, password_file=password_file, as_json=json, state=state)
+    run(
+        url=url,
+        identity=identity,
+        serial=serial,
+        password_file=password_file,
+        roots=root or [],
+        as_json=json,
+        state=state,
+    )
 
 
 @config.command("show")

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from ocppsec.cli.assemble import running_csms, unopened
 from ocppsec.cli.settings import Settings
@@ -34,12 +35,15 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: Settings, directory: Path) -> AsyncIterator[Served]:
-    """Everything open and ready inside, everything closed and written after; raises `Failure`."""
+async def served(settings: Settings, directory: Path, *, log: TextIO | None = None) -> AsyncIterator[Served]:
+    """Everything open and ready inside, everything closed and written after; raises `Failure`.
+
+    *log* takes the log lines; standard error by default.
+    """
     prepare(directory)
     async with AsyncExitStack() as stack:
         stack.enter_context(held(directory))
-        observer = _observer(settings, directory)
+        observer = _observer(settings, directory, log or sys.stderr)
         stack.callback(observer.close)
         csms = await stack.enter_async_context(running_csms(settings, directory, observer.emit))
         observer.metrics.watch_connections(csms.connections_count)
@@ -49,9 +53,9 @@ async def served(settings: Settings, directory: Path) -> AsyncIterator[Served]:
         yield Served(csms=csms, observer=observer, api_url=url, directory=directory)
 
 
-def _observer(settings: Settings, directory: Path) -> Observer:
+def _observer(settings: Settings, directory: Path, log: TextIO) -> Observer:
     return Observer(
-        logger=configure_logging(sys.stderr, form=settings.log.format, level=settings.log.level),
+        logger=configure_logging(log, form=settings.log.format, level=settings.log.level),
         metrics=Metrics(),
         security_log=SecurityLog(directory / "security-log.jsonl"),
         clock=lambda: datetime.now(UTC),

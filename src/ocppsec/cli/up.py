@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from ocppsec.cli.output import print_facts
 from ocppsec.cli.serve import Served, new_loop, served
 from ocppsec.cli.settings import Loaded, load
+from ocppsec.cli.signals import end_on_signals
 from ocppsec.cli.state import state_directory
 
 
@@ -31,15 +31,6 @@ async def _up(loaded: Loaded, directory: Path, *, as_json: bool) -> None:
             else:
                 say_ready(running, loaded)
         await told_to_end.wait()
-
-
-def end_on_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the next ones are heard too and change nothing."""
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    return told
 
 
 def readiness(running: Served) -> dict[str, Any]:

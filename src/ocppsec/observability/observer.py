@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -41,9 +42,14 @@ class Observer:
         self._clock = clock
         self._listeners: list[Callable[[Event], None]] = []
 
-    def listen(self, listener: Callable[[Event], None]) -> None:
+    @contextmanager
+    def listening(self, listener: Callable[[Event], None]) -> Iterator[None]:
         """Have *listener* called with every event too; it must be as quiet as `emit` is."""
         self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def emit(self, event: Event) -> None:
         facts = dict(facts_of(event))
@@ -52,7 +58,7 @@ class Observer:
         if event.security:
             self._keep(event, facts)
         self.metrics.count(event)
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(event)
 
     def tell_bug(self, incident: str, error: Exception) -> None:
