@@ -77,6 +77,9 @@ class Duties:
         self._due[duty] = self._loop.time() + seconds
 
     def until_next(self) -> float | None:
+        """Seconds; None when nothing is due at any time."""
+        if self._events_can_go() and Duty.EVENTS not in self._due:
+            self.at(Duty.EVENTS, 0)
         return max(0.0, min(self._due.values()) - self._loop.time()) if self._due else None
 
     def begin(self) -> None:
@@ -90,8 +93,6 @@ class Duties:
             self.at(Duty.BOOT, 0)
 
     async def do_what_is_due(self) -> None:
-        if self._events_can_go() and Duty.EVENTS not in self._due:
-            self.at(Duty.EVENTS, 0)
         now = self._loop.time()
         for duty in [duty for duty, when in self._due.items() if when <= now]:
             self._due.pop(duty, None)

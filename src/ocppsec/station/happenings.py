@@ -26,6 +26,14 @@ class Connected(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed(Happening):
+    """The CSMS has let the station in on this connection: Accepted or Pending, now or before a mere reconnect."""
+
+    slot: int
+    profile: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Happening):
     """The CSMS gave an HTTP answer other than 101."""
 

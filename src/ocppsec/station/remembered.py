@@ -82,7 +82,7 @@ FACTORY_KEY = "factory"
 def factory_fresh(config: StationConfig) -> Remembered:
     """What a station remembers that was commissioned but never switched on."""
     first = config.traits.slots[0]
-    profile = config.first_profile()
+    profile = int(config.first_profile())
     slot = NetworkConnectionProfile(
         ocpp_version=OCPPVersion.OCPP20,
         ocpp_transport=OCPPTransport.JSON,

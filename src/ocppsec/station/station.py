@@ -319,6 +319,7 @@ class Station:
             self._tell(
                 told.ProfileRaised(old=before.security_profile, new=kept.security_profile, removed=removed)
             )
+        self._tell(told.Confirmed(slot=inner.slot, profile=profile))
 
 
 async def _hang_up(link: Link, talk: Conversation) -> None:
