@@ -15,9 +15,9 @@ from cryptography.x509.oid import NameOID
 from ocppsec.certificates.facts import fingerprint, names
 from ocppsec.certificates.hierarchy import Serials
 from ocppsec.certificates.issue import Authority, issue_server_certificate
-from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
+from ocppsec.certificates.keys import KeyFamily, KeyUnusable, key_pem, load_key, new_key
 from ocppsec.certificates.pem import BadPem, read_certificates
-from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
+from ocppsec.certificates.safekeeping import PRIVATE_FILE, write_file
 
 _NAMES = {KeyFamily.EC_P256: "server-ec.pem", KeyFamily.RSA_2048: "server-rsa.pem"}
 _BEGIN_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
@@ -63,17 +63,9 @@ class ServerFiles:
     def current(self, family: KeyFamily) -> ServerCertificate:
         """The certificate of *family* in force, made anew when the one there is of no more use."""
         path = self._directory / _NAMES[family]
-        try:
-            leaf = _leaf(path)
-            reason = self._why_renew(leaf)
-        except FileNotFoundError:
-            leaf, reason = self._renew(path, family), "there was none"
-        except BadPem as error:
-            leaf, reason = self._renew(path, family), f"the old one was unreadable: {error.reason}"
-        else:
-            if reason is not None:
-                leaf = self._renew(path, family)
-        if reason is not None:
+        leaf, reason = self._there(path)
+        if leaf is None or reason is not None:
+            leaf = self._renew(path, family)
             self.notes.append(f"issued {path}: {reason}")
         return ServerCertificate(
             chain=path,
@@ -83,6 +75,21 @@ class ServerFiles:
             not_after=leaf.not_valid_after_utc,
             renew_at=_renew_at(leaf),
         )
+
+    def _there(self, path: Path) -> tuple[x509.Certificate | None, str | None]:
+        """The certificate in *path*, and why a new one has to be made."""
+        if not path.exists():
+            return None, "there was none"
+        try:
+            key = load_key(path, self._passphrase)
+            leaf = _leaf(path)
+        except KeyUnusable as error:
+            return None, str(error)
+        except BadPem as error:
+            return None, f"the old one was unreadable: {error.reason}"
+        if leaf.public_key() != key.public_key():
+            return None, "key and certificate did not belong together"
+        return leaf, self._why_renew(leaf)
 
     def _why_renew(self, leaf: x509.Certificate) -> str | None:
         if names(leaf.subject, NameOID.COMMON_NAME) != (self._hostname,):
@@ -113,7 +120,6 @@ class ServerFiles:
 
 
 def _leaf(path: Path) -> x509.Certificate:
-    require_private(path)
     _, begin, chain = path.read_bytes().partition(_BEGIN_CERTIFICATE)
     return read_certificates(begin + chain)[0]
 

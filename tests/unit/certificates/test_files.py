@@ -275,11 +275,23 @@ def test_server_certificates_are_kept_as_long_as_they_do(load, now):
     assert first.server_ec.renew_at < now + timedelta(days=61)
 
 
-def test_a_broken_server_file_is_made_anew(load, state):
-    """It holds nothing that cannot be made again."""
+@pytest.mark.parametrize(
+    ("damage", "note"),
+    [
+        pytest.param(lambda ec, _: b"rubbish", "cannot be read", id="rubbish"),
+        pytest.param(lambda ec, _: ec[: ec.index(b"-----BEGIN CERT")], "unreadable: empty", id="no chain"),
+        pytest.param(lambda ec, _: ec[ec.index(b"-----BEGIN CERT") :], "cannot be read", id="no key"),
+        pytest.param(lambda ec, rsa: rsa[: rsa.index(b"-----BEGIN CERT")] + ec[ec.index(b"-----BEGIN CERT") :], "belong together", id="another key"),
+        pytest.param(lambda ec, _: ec.replace(b" PRIVATE", b" ENCRYPTED PRIVATE"), "no passphrase", id="encrypted"),
+    ],
+)  # fmt: skip
+def test_a_broken_server_file_is_made_anew(load, state, damage, note):
+    """It holds nothing that cannot be made again; a key that TLS could not load is never handed out."""
     load()
-    (state / "tls" / "server-ec.pem").write_bytes(b"rubbish")
-    assert "unreadable" in load().notes[0]
+    ec, rsa = (state / "tls" / name for name in TLS_FILES)
+    ec.write_bytes(damage(ec.read_bytes(), rsa.read_bytes()))
+    (found,) = load().notes
+    assert note in found
     assert load().notes == ()
 
 
