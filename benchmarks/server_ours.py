@@ -1,0 +1,40 @@
+"""Our server under test: the CSMS as ``ocppsec up`` puts it together, without its HTTP API.
+
+Store, log, metrics and security log are those of ``ocppsec up``; log lines go to standard error, which the
+bench sends into a file.
+"""
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from benchmarks import fleet, server_process
+from ocppsec.csms.service import Csms
+from ocppsec.observability import Metrics, Observer, SecurityLog, configure_logging
+from ocppsec.registry.memory import MemoryStore
+
+
+async def main(directory: Path) -> None:
+    stations = fleet.load(directory)
+    store = MemoryStore()
+    observer = Observer(
+        logger=configure_logging(sys.stderr, form="json"),
+        metrics=Metrics(),
+        security_log=SecurityLog(directory / "security-log.jsonl"),
+        clock=lambda: datetime.now(UTC),
+    )
+    csms = Csms(fleet.configuration(directory), store, emit=observer.emit)
+    await csms.start()
+    try:
+        await fleet.register(csms, stations)
+        urls = {profile: door.url for door in csms.doors for profile in door.profiles}
+        await server_process.serve_until_told(urls)
+    finally:
+        await csms.stop()
+        await store.close()
+        observer.close()
+
+
+if __name__ == "__main__":
+    server_process.run(partial(main, Path(sys.argv[1])))
