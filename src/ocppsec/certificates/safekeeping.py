@@ -47,7 +47,9 @@ def write_file(path: Path, content: bytes, *, mode: int) -> None:
 
 def make_private_directory(path: Path) -> None:
     """Create *path* for us alone; one that is there already has to be private already."""
-    path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    if not path.exists():
+        path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        path.chmod(PRIVATE_DIRECTORY)  # whatever the umask took away
     require_private(path)
 
 

@@ -6,6 +6,7 @@ import shlex
 import ssl
 import subprocess
 from datetime import timedelta
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from ocppsec.certificates.files import AuthorityDamaged, load_or_create
 from ocppsec.certificates.keys import KeyFamily, KeyUnusable, new_key, save_key
 from ocppsec.certificates.pem import read_certificates, write_chain
-from ocppsec.certificates.safekeeping import TooOpen
+from ocppsec.certificates.safekeeping import TooOpen, make_private_directory, write_file
 
 CA_FILES = ["root.key", "root.pem", "servers.key", "servers.pem", "stations.key", "stations.pem"]
 TLS_FILES = ["server-ec.pem", "server-rsa.pem"]
@@ -334,3 +335,53 @@ def test_a_key_of_another_kind_is_refused(tmp_path):
     (tmp_path / "key").chmod(0o600)
     with pytest.raises(KeyUnusable, match="neither EC nor RSA"):
         load_key(tmp_path / "key")
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    """After a power cut there is the old file or the new one: content first, then the name, then the directory."""
+    steps = []
+    rename, flush = Path.replace, os.fsync
+    monkeypatch.setattr(Path, "replace", lambda *args: steps.append("rename") or rename(*args))
+
+    def fsync(descriptor):
+        steps.append("directory" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_file(tmp_path / "file", b"content", mode=0o600)
+    assert steps == ["file", "rename", "directory"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o177, 0o777])
+def test_a_file_has_the_mode_it_was_given(tmp_path, umask):
+    """Neither more, nor less than we can read again."""
+    old = os.umask(umask)
+    try:
+        write_file(tmp_path / "file", b"content", mode=0o640)
+        make_private_directory(tmp_path / "directory")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "directory").stat().st_mode & 0o777 == 0o700
+
+
+def test_two_first_starts_at_one_moment_make_one_authority(load, state, monkeypatch):
+    """While one process writes, the other has to wait."""
+    held = []
+    rename = Path.replace
+
+    def replace(self, target):
+        descriptor = os.open(state / "ca", os.O_RDONLY)
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            held.append(self)
+        finally:
+            os.close(descriptor)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    load()
+    assert len(held) == 8
+    monkeypatch.undo()
+    assert load().notes == ()  # and lets go of it afterwards
