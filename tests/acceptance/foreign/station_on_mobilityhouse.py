@@ -13,6 +13,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import ssl
@@ -317,7 +318,7 @@ class Manners(ChargePoint):
         now = datetime.now(UTC)
         if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
             return "not valid now: is my clock right?"
-        for issued, issuer in zip(chain, chain[1:], strict=False):
+        for issued, issuer in itertools.pairwise(chain):
             issued.verify_directly_issued_by(issuer)
         for root in self.flash.roots:
             with contextlib.suppress(InvalidSignature, ValueError, TypeError):
@@ -434,16 +435,20 @@ class ForeignStation:
         self._tell(event="connected", profile=profile)
         manners = Manners(self, connection)
         reading = asyncio.create_task(self._read(manners))
+        greeting = asyncio.create_task(self._greet(manners, slot, profile))
         try:
-            if await manners.boot(self.boot_reason):
-                self.boot_reason = "PowerUp"
-                self._settled(slot, profile)
-                await manners.startup_event()
             await asyncio.wait([reading])
         finally:
             reading.cancel()
-            await asyncio.wait([reading])
+            greeting.cancel()
+            await asyncio.wait([reading, greeting])
         self._tell(event="disconnected", profile=profile)
+
+    async def _greet(self, manners, slot, profile):
+        if await manners.boot(self.boot_reason):
+            self.boot_reason = "PowerUp"
+            self._settled(slot, profile)
+            await manners.startup_event()
 
     async def _read(self, manners):
         with contextlib.suppress(websockets.ConnectionClosed):

@@ -110,6 +110,10 @@ class Up:
         self._process.send_signal(signal.SIGKILL)
         self._ended()
 
+    def await_death(self):
+        """Wait for a process that somebody else kills."""
+        self._ended()
+
     def stop(self):
         """An orderly end; gives the exit code."""
         if self._process is None:
