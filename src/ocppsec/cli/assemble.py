@@ -16,8 +16,10 @@ from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
 from ocppsec.events import Emit
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.memory import MemoryStore
-from ocppsec.registry.store import StoreUnavailable
+from ocppsec.registry.open import open_store
+from ocppsec.registry.store import Store, StoreUnavailable
+
+DATABASE = "ocppsec.db"
 
 
 def configuration_of(settings: Settings, directory: Path) -> Configuration:
@@ -42,7 +44,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
 @asynccontextmanager
 async def running_csms(settings: Settings, directory: Path, emit: Emit) -> AsyncIterator[Csms]:
     """A started CSMS; stopped, its store written and closed, at the end.  Raises `Failure`."""
-    store = MemoryStore()
+    store = await _open_store(directory)
     try:
         csms = Csms(configuration_of(settings, directory), store, emit=emit)
         try:
@@ -54,16 +56,27 @@ async def running_csms(settings: Settings, directory: Path, emit: Emit) -> Async
         await store.close()
 
 
+async def _open_store(directory: Path) -> Store:
+    try:
+        return await open_store(directory / DATABASE)
+    except StoreUnavailable as error:
+        raise unusable_database(directory, error) from error
+
+
+def unusable_database(directory: Path, error: StoreUnavailable) -> Failure:
+    return Failure(
+        "the database cannot be used",
+        why=str(error),
+        next=f"look at {DATABASE}, the space and the rights in {directory}",
+        code=ExitCode.NOT_REACHABLE,
+    )
+
+
 async def _start(csms: Csms, directory: Path) -> None:
     try:
         await csms.start()
     except StoreUnavailable as error:
-        raise Failure(
-            "the database cannot be used",
-            why=str(error),
-            next=f"look at the files, the space and the rights in {directory}",
-            code=ExitCode.NOT_REACHABLE,
-        ) from error
+        raise unusable_database(directory, error) from error
     except (AuthorityDamaged, KeyUnusable, BadMaterial) as error:
         raise Failure("the certificate authority cannot be used", why=str(error)) from error
     except TooOpen as error:

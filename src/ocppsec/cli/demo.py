@@ -6,6 +6,7 @@ from the CSMS's own events, refusals from the stranger's side of the wire.
 """
 
 import asyncio
+import os
 import random
 import shutil
 import tempfile
@@ -54,6 +55,7 @@ class Climber:
 
 def run_demo(*, stations: int, once: bool, as_json: bool, state: Path | None) -> None:
     story: Story = JsonStory() if as_json else SpokenStory()
+    os.umask(0o077)  # whatever this process writes is its own
     directory = _directory(state)
     try:
         with (

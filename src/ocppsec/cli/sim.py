@@ -38,6 +38,7 @@ def run(
         password=read_password(password_file, from_stdin=False),
         roots=tuple(_pem_in(root) for root in roots),
     )
+    os.umask(0o077)  # whatever this process writes is its own
     directory = state.expanduser() if state else default_directory(identity)
     with asyncio.Runner(loop_factory=partial(new_loop, "uvloop")) as runner:
         runner.run(_run(config, directory, told_as_json if as_json else told_in_words))

@@ -16,6 +16,7 @@ from ocppsec.cli.state import state_directory
 
 
 def run_up(*, state: Path | None, config: Path | None, flags: Mapping[str, Any], as_json: bool) -> None:
+    os.umask(0o077)  # whatever this process writes is its own
     directory = state_directory(state)
     loaded = load(config, os.environ, flags)
     with asyncio.Runner(loop_factory=partial(new_loop, loaded.settings.csms.loop)) as runner:

@@ -63,6 +63,9 @@ class Metrics:
         self._requests_refused = counter("certificate_requests_refused", "CSRs refused.")
         self._issued = counter("certificates_issued", "Certificates issued, by whom for.", "kind")
         self._upgrades = counter("upgrades", "Upgrades ended, by outcome.", "outcome")
+        self._application = counter(
+            "application_failures", "Times the application behind us failed a station."
+        )
         self._store = counter("store_unavailable", "Times the store could not be reached.")
         self.security_log_failures = counter("security_log_failures", "Rows the security log could not take.")
 
@@ -95,6 +98,8 @@ class Metrics:
                 self._issued.labels("server" if identity is None else "station").inc()
             case events.UpgradeEnded(outcome=outcome):
                 self._upgrades.labels(outcome).inc()
+            case events.ApplicationFailed():
+                self._application.inc()
             case events.StoreUnavailable():
                 self._store.inc()
             case _:

@@ -1,0 +1,100 @@
+"""How commands end badly."""
+
+import pytest
+
+from ocppsec.cli.failure import ExitCode, Failure, describe, guarded, without_long_words
+
+PASSWORD = "Kx8-p@ssw0rd.2024+abc"
+
+
+@pytest.fixture
+def crashes(monkeypatch, tmp_path):
+    """Where crash files go."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "ocppsec-crashes"
+
+
+def breaks_with_a_secret():
+    password = PASSWORD
+    try:
+        raise KeyError(password)
+    except KeyError as error:
+        raise RuntimeError(f"cannot use {password!r}") from error
+
+
+def test_what_why_and_next(capsys):
+    """A failure tells what, why and what to do, on standard error, and gives its exit code."""
+
+    def command():
+        raise Failure("no such thing", why="nobody made it", next="make it", code=ExitCode.NOT_FOUND)
+
+    assert guarded(command) == 5
+    told = capsys.readouterr()
+    assert told.err == "error: no such thing\n  why:  nobody made it\n  next: make it\n"
+    assert told.out == ""
+
+
+def test_a_bug_is_told_without_a_traceback(crashes, capsys):
+    """The user gets three lines; the file has the way through the code and no secret."""
+    assert guarded(breaks_with_a_secret) == 1
+    told = capsys.readouterr().err
+    (file,) = crashes.iterdir()
+    assert "Traceback" not in told
+    assert str(file) in told
+    kept = file.read_text()
+    assert "breaks_with_a_secret" in kept
+    assert "RuntimeError" in kept
+    assert "KeyError" in kept
+    assert PASSWORD not in kept + told
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_no_place_for_the_file_is_no_second_crash(monkeypatch, tmp_path, capsys):
+    """Where no crash file can be written, that is said."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert guarded(breaks_with_a_secret) == 1
+    assert "no crash file" in capsys.readouterr().err
+
+
+def test_it_went_well():
+    """No failure, exit code 0."""
+    assert guarded(lambda: None) == 0
+
+
+def test_ctrl_c_is_no_bug(crashes):
+    """An interrupted command fails without a crash file."""
+
+    def command():
+        raise KeyboardInterrupt
+
+    assert guarded(command) == 1
+    assert not crashes.exists()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        PASSWORD,
+        "0QP5PchSJV6vb1cVRxzLeaRk4QXjyWKDcGZq46oS",
+        "A" * 40,
+        "Basic QUwxMDAwOgABAgMEBQYH////////////////",
+    ],
+)
+def test_long_words_are_left_out(secret):
+    """Words that could be a password or a key do not survive; the sentence around them does."""
+    told = without_long_words(f"the value {secret} was refused")
+    assert all(word not in told for word in secret.split() if len(word) >= 16)
+    assert told.startswith("the value ")
+    assert told.endswith(" was refused")
+
+
+def test_the_description_names_version_and_place():
+    """Enough to find the line, nothing of what was in the variables."""
+    try:
+        breaks_with_a_secret()
+    except RuntimeError as error:
+        told = describe(error)
+    assert told.startswith("ocppsec ")
+    assert "test_failure.py:" in told
+    assert PASSWORD not in told

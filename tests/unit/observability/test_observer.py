@@ -1,0 +1,210 @@
+"""What becomes of events."""
+
+import io
+import json
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from ocppsec import events
+from ocppsec.observability import Metrics, Observer, SecurityLog, configure_logging
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+REFUSED = events.ConnectionRefused(
+    door="ws", address="10.0.0.7", identity="CS001", reason="wrong-password", status=401,
+    presented="Basic credentials", expected="the password", advice="set it anew",
+)  # fmt: skip
+CONNECTED = events.StationConnected(
+    identity="CS001", profile=3, door="mtls", address="10.0.0.7", replaced=False
+)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+
+
+@pytest.fixture
+def stream():
+    return io.StringIO()
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = SecurityLog(tmp_path / "security-log.jsonl")
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def observer(stream, log):
+    return Observer(logger=configure_logging(stream), metrics=Metrics(), security_log=log, clock=lambda: NOW)
+
+
+def test_an_event_becomes_a_log_line(observer, stream):
+    """JSON off a terminal, with the stable name and every fact."""
+    observer.emit(REFUSED)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"], line["reason"]) == (
+        "connection-refused",
+        "warning",
+        "wrong-password",
+    )
+    assert line["timestamp"].endswith("Z")
+
+
+def test_only_security_events_are_kept(observer, log):
+    """The security log has what an operator's log must have, and no more."""
+    observer.emit(REFUSED)
+    observer.emit(CONNECTED)
+    rows = [json.loads(line) for line in log.path.read_text().splitlines()]
+    assert [row["event"] for row in rows] == ["connection-refused"]
+    assert rows[0]["at"] == NOW.isoformat()
+
+
+def test_a_full_disk_costs_rows_and_nothing_else(observer, log, stream):
+    """When the security log cannot be written, that is logged and counted; nothing raises."""
+    log._file.close()
+
+    class Full:
+        closed = True
+
+        def write(self, _data):
+            raise OSError(28, "No space left on device")
+
+    log._file = Full()
+    observer.emit(REFUSED)
+    assert "No space left" in stream.getvalue()
+    assert b"ocppsec_security_log_failures_total 1.0" in observer.metrics.render()
+
+
+def test_listeners_hear_everything_while_they_listen(observer):
+    """A listener is called for each event, and no longer afterwards."""
+    heard: list[events.Event] = []
+    with observer.listening(heard.append):
+        observer.emit(CONNECTED)
+    observer.emit(REFUSED)
+    assert heard == [CONNECTED]
+
+
+def test_a_bug_is_logged_without_its_message(observer, stream):
+    """The log has the kind and the way; the message, which may hold what was sent, is left out."""
+    try:
+        raise ValueError("hunter2hunter2")
+    except ValueError as error:
+        observer.tell_bug("incident-1", error)
+    line = json.loads(stream.getvalue())
+    assert (line["incident"], line["kind"]) == ("incident-1", "ValueError")
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_values_of_secret_keys_are_never_written(stream):
+    """The last net catches what should not have come so far."""
+    logger = configure_logging(stream)
+    logger.info(
+        "x", password="hunter2", Authorization="Basic abc", ca_passphrase="y", api_token="z", other="seen"
+    )
+    line = json.loads(stream.getvalue())
+    assert {line[key] for key in ("password", "Authorization", "ca_passphrase", "api_token")} == {
+        "(not shown)"
+    }
+    assert line["other"] == "seen"
+
+
+def test_lines_of_libraries_are_json_too(stream):
+    """A warning of the standard library's logging has the same form."""
+    configure_logging(stream)
+    logging.getLogger("uvicorn.error").warning("something %s", "odd")
+    assert json.loads(stream.getvalue())["event"] == "something odd"
+
+
+def test_levels_below_the_threshold_are_dropped(stream):
+    """`warning` says nothing of what goes its way."""
+    logger = configure_logging(stream, level="warning")
+    logger.info("quiet")
+    logger.warning("loud")
+    assert "quiet" not in stream.getvalue()
+    assert "loud" in stream.getvalue()
+
+
+def test_on_a_terminal_lines_are_words():
+    """Console form is chosen by the terminal."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    configure_logging(terminal).info("station-connected", identity="CS001")
+    assert "station-connected" in terminal.getvalue()
+    assert not terminal.getvalue().startswith("{")
+
+
+def test_a_traceback_never_shows_variables(stream):
+    """Exceptions in log lines have no local variables with them."""
+    logger = configure_logging(stream, form="console")
+
+    def breaks():
+        password = "local-hunter2"
+        raise ValueError(len(password))
+
+    try:
+        breaks()
+    except ValueError:
+        logger.exception("odd")
+    assert "ValueError" in stream.getvalue()
+    assert "local-hunter2" not in stream.getvalue().replace('password = "local-hunter2"', "")
+
+
+@pytest.mark.parametrize(
+    ("event", "sample"),
+    [
+        (CONNECTED, b'ocppsec_admissions_total{profile="3"} 1.0'),
+        (REFUSED, b'ocppsec_refusals_total{reason="wrong-password"} 1.0'),
+        (
+            events.HandshakeFailed(door="mtls", address="a", reason="r", advice=""),
+            b'ocppsec_handshake_failures_total{door="mtls"} 1.0',
+        ),
+        (
+            events.UpgradeEnded(identity="CS001", upgrade="u", outcome="done", profile=3, reason=""),
+            b'ocppsec_upgrades_total{outcome="done"} 1.0',
+        ),
+        (
+            events.SecurityEventReceived(identity="CS001", type="x" * 50, timestamp="", tech_info=None),
+            b'ocppsec_security_events_total{type="other"} 1.0',
+        ),
+        (
+            events.SecurityEventReceived(
+                identity="CS001", type="InvalidTLSVersion", timestamp="", tech_info=None
+            ),
+            b'ocppsec_security_events_total{type="InvalidTLSVersion"} 1.0',
+        ),
+        (events.FloorRaised(identity="CS001", old=1, new=2), b'ocppsec_floors_raised_total{profile="2"} 1.0'),
+        (
+            events.CertificateIssued(identity=None, serial_number="1", fingerprint="f", not_after=""),
+            b'ocppsec_certificates_issued_total{kind="server"} 1.0',
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, events.Event) else "",
+)
+def test_events_are_counted(event, sample):
+    """Each has its counter, and no label names a station or an address."""
+    metrics = Metrics()
+    metrics.count(event)
+    told = metrics.render()
+    assert sample in told
+    assert b"CS001" not in told
+    assert b"10.0.0.7" not in told
+
+
+def test_connections_are_counted_when_asked():
+    """The gauge asks the CSMS, so it cannot drift; profiles without connections are 0."""
+    metrics = Metrics()
+    metrics.watch_connections(lambda: {3: 2})
+    told = metrics.render()
+    assert b'ocppsec_connections{profile="3"} 2.0' in told
+    assert b'ocppsec_connections{profile="1"} 0.0' in told
