@@ -4,6 +4,8 @@ A CSR counts only where it was asked for.  Stations repeat theirs with a doublin
 same or another key; the newest one is kept in case the certificate for the older is refused.
 """
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from ocppsec.ocppj.messages import (
@@ -94,6 +96,8 @@ def triggering(state: Triggering, event: Event) -> Move:
         case CsrReceived(csr):
             # Against F06.FR.04 the request came before the answer, which is still outstanding.
             return stay(replace(state, csr=csr))
+        case SigningRefused(reasons=reasons):
+            return _request_refused(state, reasons)
         case Answered(TriggerMessageResponse()) | CallRefused() | CallTimedOut() if state.csr:
             return to_signing(
                 state.progress, state.csr, "SignCertificate came before the answer to the trigger"
@@ -114,6 +118,8 @@ def awaiting_csr(state: AwaitingCsr, event: Event) -> Move:
     match event:
         case CsrReceived(csr):
             return to_signing(state.progress, csr, "SignCertificate received")
+        case SigningRefused(reasons=reasons):
+            return _request_refused(state, reasons)
         case DeadlinePassed():
             waited = duration(state.progress.plan.deadlines.csr)
             progress = replace(state.progress, csr_rounds=state.progress.csr_rounds + 1)
@@ -128,6 +134,10 @@ def awaiting_csr(state: AwaitingCsr, event: Event) -> Move:
     return stay(state)
 
 
+def _request_refused(state: Triggering | AwaitingCsr | Signing, reasons: Sequence[str]) -> Move:
+    return fail(state, f"The station's certificate request was refused: {'; '.join(reasons)}.")
+
+
 def signing(state: Signing, event: Event) -> Move:
     match event:
         case Signed(chain=chain, fingerprint=fingerprint):
@@ -140,7 +150,7 @@ def signing(state: Signing, event: Event) -> Move:
                 )
             return to_delivery(state, chain, fingerprint)
         case SigningRefused(reasons=reasons):
-            return fail(state, f"The station's certificate request was refused: {'; '.join(reasons)}.")
+            return _request_refused(state, reasons)
         case CsrReceived(csr) if csr != state.csr:
             return stay(replace(state, newer=csr))
         case DeadlinePassed():
@@ -163,9 +173,9 @@ def delivering_certificate(state: DeliveringCertificate, event: Event) -> Move:
             return again(replace(state, repeated=True), "no answer to CertificateSigned; sent again")
         case CallTimedOut():
             return deliver_unconfirmed(state)
-        case LinkLost():
+        case LinkLost() if not state.away:
             # One station closes the socket before its answer is out, each time.
-            return stay(replace(state, tries=state.tries + 1))
+            return stay(replace(state, tries=state.tries + 1, away=True))
     return stay(state)
 
 
@@ -173,7 +183,7 @@ def deliver_again(state: DeliveringCertificate) -> Move:
     """The station is back, its answer is not."""
     if state.tries >= MOST_TRIES:
         return deliver_unconfirmed(state)
-    repeated = replace(state, repeated=True)
+    repeated = replace(state, repeated=True, away=False)
     return repeated, (Note(describe(repeated), "the station is back; sent again"), *errands(repeated))
 
 

@@ -67,6 +67,8 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class SigningRefused:
+    """The station's request was refused, when it came or when it was to be signed."""
+
     reasons: tuple[str, ...]
 
 
@@ -78,6 +80,9 @@ class ReportReceived:
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """`deadline_of` the state has gone by since the step was entered."""
+
+    step_number: int | None = None
+    """Of the step the timer was set for: a late timer of an earlier step has no meaning.  None: the present one."""
 
 
 @dataclass(frozen=True, slots=True)

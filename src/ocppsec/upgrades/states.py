@@ -120,6 +120,8 @@ class DeliveringCertificate(Calling, frozen=True, kw_only=True):
     newer: str = ""
     repeated: bool = False
     """An earlier CertificateSigned may have arrived: a Rejected proves nothing then."""
+    away: bool = False
+    """The connection ended since it was sent last."""
 
 
 class FreeingSlot(Calling, frozen=True, kw_only=True):

@@ -106,6 +106,8 @@ def decide(state: State, event: Event) -> Move:
             return leg_done(state.progress, profile)
         case StationConnected(profile=profile) if profile >= state.progress.goal:
             return stay(state) if isinstance(state, Arrived | AskingForBoot) else arrived(state, profile)
+        case DeadlinePassed(step_number=number) if number not in (None, state.progress.step_number):
+            return stay(state)
         case HandshakeSeen(reason=reason):
             return stay(replace(state, progress=_with_seen(state.progress, reason)))
     after, effects = _step(state, event)

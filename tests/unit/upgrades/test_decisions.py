@@ -341,6 +341,34 @@ TRUST = [
 
 CERTIFICATE = [
     row(
+        "request refused when it came",
+        AwaitingCsr(progress=progress(goal=3)),
+        SigningRefused(("CN is X",)),
+        Failed,
+        reason="CN is X",
+    ),
+    row(
+        "request refused before the answer",
+        Triggering(progress=progress(goal=3)),
+        SigningRefused(("CN is X",)),
+        Failed,
+        reason="CN is X",
+    ),
+    row(
+        "a lost link counts once",
+        delivering(tries=1, away=True),
+        LinkLost(),
+        DeliveringCertificate,
+        shows={"tries": 1},
+    ),
+    row(
+        "a refused newer request does no harm",
+        delivering(),
+        SigningRefused(("CN is X",)),
+        DeliveringCertificate,
+        sends=0,
+    ),
+    row(
         "organization set",
         SettingOrganization(progress=progress(goal=3)),
         set_to(ORGANIZATION, "Accepted"),
@@ -961,6 +989,8 @@ RESTART = [
 ]
 
 IN_EVERY_STEP = [
+    row("a timer of an earlier step", waiting(), DeadlinePassed(7), AwaitingBoot, sends=0),
+    row("the timer of this step", waiting(), DeadlinePassed(0), Failed, reason="has not come back"),
     row(
         "booted on the leg's profile",
         waiting(),
@@ -1187,7 +1217,8 @@ def test_resume(state: State, profile: int | None, kind: type, sends: int, signs
 
 def test_a_repeated_delivery_is_marked() -> None:
     """After a reconnect nobody knows whether the first CertificateSigned was taken."""
-    assert resume(delivering(), 2)[0].repeated
+    after, _ = resume(delivering(away=True), 2)
+    assert (after.repeated, after.away) == (True, False)
 
 
 def test_resuming_forgets_a_connection_that_is_gone() -> None:
