@@ -55,7 +55,7 @@ class Conversation(ChargePoint):
         return call_result.Heartbeat(current_time=datetime.now(UTC).isoformat())
 
     @on("SecurityEventNotification")
-    def event(self, type, **_):
+    def event(self, type, **_):  # noqa: A002  the library passes it by the standard's name
         self.csms.events.append(type)
         self.csms.changed.set()
         return call_result.SecurityEventNotification()

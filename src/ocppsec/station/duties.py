@@ -69,7 +69,6 @@ class Duties:
         self._confirmed = confirmed
         self._loop = asyncio.get_running_loop()
         self._due: dict[Duty, float] = {}
-        self._asking: Asking | None = None
 
     # -- the calendar -------------------------------------------------------------------------------------
     def at(self, duty: Duty, seconds: float) -> None:
@@ -91,6 +90,8 @@ class Duties:
             self.at(Duty.HEARTBEAT, self._inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
         else:
             self.at(Duty.BOOT, 0)
+        if self._inner.asking is not None:
+            self._due[Duty.ASK_AGAIN] = self._inner.ask_again_at
 
     async def do_what_is_due(self) -> None:
         now = self._loop.time()
@@ -231,15 +232,17 @@ class Duties:
         name = f"station-{inner.new_id()}"
         inner.memory.save_key(name, key_pem(key))
         inner.keep(with_request(inner.kept, csr, name))
-        self._asking = start_asking(
+        asking = start_asking(
             csr,
             name,
             wait=inner.number("SecurityCtrlr", "CertSigningWaitMinimum") * inner.config.pace,
             repeats=inner.number("SecurityCtrlr", "CertSigningRepeatTimes"),
         )
-        await self._send_request(self._asking)
+        await self._send_request(asking)
 
     async def _send_request(self, asking: Asking) -> None:
+        """The next repetition is fixed before it leaves: whatever ends this CALL or this connection, it holds."""
+        self._schedule(*asking.sent())
         response = await self._call(
             SignCertificateRequest(
                 csr=asking.csr, certificate_type=CertificateSigningUse.CHARGING_STATION_CERTIFICATE
@@ -248,18 +251,20 @@ class Duties:
         if isinstance(response, SignCertificateResponse) and response.status == GenericStatus.REJECTED:
             self._inner.keep(without_request(self._inner.kept, asking.key))
             self.stop_asking()
-        elif self._asking is asking:  # not answered by a CertificateSigned meanwhile
-            self._asking, wait = asking.sent()
-            if wait is not None:
-                self.at(Duty.ASK_AGAIN, wait)
+
+    def _schedule(self, asking: Asking | None, wait: float | None) -> None:
+        self.stop_asking()
+        if asking is not None and wait is not None:
+            self._inner.asking, self._inner.ask_again_at = asking, self._loop.time() + wait
+            self._due[Duty.ASK_AGAIN] = self._inner.ask_again_at
 
     async def _ask_again(self) -> None:
         """A02.FR.17: the same request again; its key is kept, so that any of the answers will do."""
-        if self._asking is not None:
-            await self._send_request(self._asking)
+        if self._inner.asking is not None:
+            await self._send_request(self._inner.asking)
 
     def stop_asking(self) -> None:
-        self._asking = None
+        self._inner.asking = None
         self._due.pop(Duty.ASK_AGAIN, None)
 
     # -- on demand ----------------------------------------------------------------------------------------

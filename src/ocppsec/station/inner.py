@@ -18,6 +18,7 @@ from ocppsec.station.own_certificates import keys_in_use
 from ocppsec.station.remembered import FACTORY_KEY, Remembered, factory_fresh
 from ocppsec.station.reply import Situation
 from ocppsec.station.security_events import raised
+from ocppsec.station.signing import Asking
 from ocppsec.station.variables import number, setting
 
 
@@ -44,6 +45,10 @@ class Inner:
         self.boot_reason = BootReason(self.kept.boot_reason)
         self.registration: RegistrationStatus | None = None
         """The last answer to a BootNotification; a mere reconnect does not change it, a reboot does."""
+        self.asking: Asking | None = None
+        """A signing request under way; a lost connection does not end it."""
+        self.ask_again_at = 0.0
+        """Loop time at which it leaves again."""
         self.slot = self.kept.priority[0]
         self.booted_slots: dict[int, NetworkConnectionProfile] = {}
         """The slots as they were at the last reboot: overwriting one has no effect before the next (B09)."""
@@ -65,6 +70,7 @@ class Inner:
         self.booted_slots = dict(self.kept.slots)
         self.booted_priority = self.kept.priority
         self.registration = None
+        self.asking = None
 
     def prune(self) -> None:
         """After the profile rose: no slot with a lower one is dialled any more, reboot or not (A05.FR.06)."""
@@ -83,7 +89,7 @@ class Inner:
     def keep(self, kept: Remembered) -> None:
         """Remember *kept* from now on, also over a power cut."""
         before, self.kept = self.kept, kept
-        if kept == before:
+        if kept is before or kept == before:
             return
         self.memory.save(kept)
         if keys_in_use(kept) != keys_in_use(before):

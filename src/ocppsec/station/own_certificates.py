@@ -78,7 +78,7 @@ def _verify(
 ) -> VerifiedChain:
     return verify_chain(
         chain_pem,
-        roots=csms_roots(kept),
+        roots=csms_roots(kept, with_fallback=True),
         public_key=public_key,
         now=now,
         common_name=subject.serial_number,

@@ -62,6 +62,8 @@ class Station:
         self._behaviour = behaviour
         self._stopping = asyncio.Event()
         self._attempts = self._from_the_first()
+        self._dialling: asyncio.Timeout | None = None
+        """Ends an attempt under way when the station is stopped."""
         self._talk: Conversation | None = None
         self._link: Link | None = None
         self._presented: OwnCertificate | None = None
@@ -130,6 +132,8 @@ class Station:
     def stop(self) -> None:
         """Hang up and let `run` return; harmless when repeated."""
         self._stopping.set()
+        if self._dialling is not None:
+            self._dialling.reschedule(asyncio.get_running_loop().time())
         if self._link is not None:
             self._link.close(1001, "the station is stopped")
 
@@ -231,7 +235,13 @@ class Station:
         if attempt.connection.security_profile < self._inner.kept.security_profile:  # A00.FR.005
             return Failure(stage="tcp", reason="a lower security profile than before", event=None)
         self._talk = Conversation(self._answer, lambda reason: self._tell(told.Dropped(reason=reason)))
-        return await dial(attempt, self._talk, memory=self._inner.memory, new_id=self._inner.new_id)
+        try:
+            async with asyncio.timeout(None) as self._dialling:
+                return await dial(attempt, self._talk, memory=self._inner.memory, new_id=self._inner.new_id)
+        except TimeoutError:
+            return Failure(stage="tcp", reason="the station is being stopped", event=None)
+        finally:
+            self._dialling = None
 
     def _note(self, failure: Failure) -> None:
         inner = self._inner

@@ -52,9 +52,15 @@ class Installed:
     objection: Objection | None = None
 
 
-def csms_roots(kept: Remembered) -> tuple[x509.Certificate, ...]:
-    """The anchors for the CSMS and for our own certificate; the fallback root is not among them."""
-    return tuple(parsed(root.pem) for root in kept.roots if root.use == CSMS_ROOT)
+def csms_roots(kept: Remembered, *, with_fallback: bool = False) -> tuple[x509.Certificate, ...]:
+    """The installed CSMS roots.
+
+    *with_fallback* adds the one that was replaced: our own certificate may still hang under it.
+    """
+    pems = [root.pem for root in kept.roots if root.use == CSMS_ROOT]
+    if with_fallback and kept.fallback_root is not None:
+        pems.append(kept.fallback_root)
+    return tuple(parsed(pem) for pem in pems)
 
 
 def has_valid_csms_root(kept: Remembered, now: datetime) -> bool:
