@@ -68,7 +68,9 @@ class Late:
 
     async def flush(self) -> None:
         """Everything told until now is durable; raises `StoreUnavailable`."""
-        await self._write()
+        # What is in flight is waited for as well: the writer keeps the order, so an empty change comes after it.
+        if self._waiting or self._in_flight:
+            await self._write()
 
     def close(self) -> None:
         self._closed = True
@@ -85,7 +87,6 @@ class Late:
             self._write()
 
     def _write(self) -> asyncio.Future[Any]:
-        # Also when nothing waits: the writer keeps the order, so what is in flight is done before this.
         taken, self._waiting = self._waiting, _Waiting()
         if taken:
             self._in_flight = taken
