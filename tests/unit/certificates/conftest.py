@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,13 +76,19 @@ def vectors() -> Path:
 
 
 @pytest.fixture(scope="session")
+def key_of() -> Callable[[KeyFamily], PrivateKey]:
+    """One key a family, made once: large RSA keys take seconds."""
+    return cache(new_key)
+
+
+@pytest.fixture(scope="session")
 def station_key() -> PrivateKey:
     return new_key(KeyFamily.EC_P256)
 
 
 @pytest.fixture(scope="session")
-def rsa_key() -> rsa.RSAPrivateKey:
-    key = new_key(KeyFamily.RSA_2048)
+def rsa_key(key_of: Callable[[KeyFamily], PrivateKey]) -> rsa.RSAPrivateKey:
+    key = key_of(KeyFamily.RSA_2048)
     assert isinstance(key, rsa.RSAPrivateKey)
     return key
 

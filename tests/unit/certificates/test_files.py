@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ocppsec.certificates.files import AuthorityDamaged, load_or_create
-from ocppsec.certificates.keys import KeyFamily, KeyUnusable, new_key, save_key
+from ocppsec.certificates.keys import KeyFamily, KeyUnusable, save_key
 from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.certificates.safekeeping import TooOpen, make_private_directory, write_file
 
@@ -316,13 +316,13 @@ def test_a_damaged_key_is_named_but_never_quoted(load, state):
     assert "BEGIN" not in str(refused.value)
 
 
-def test_a_key_survives_the_disk(tmp_path):
+def test_a_key_survives_the_disk(key_of, tmp_path):
     """Every family, with and without passphrase."""
     from ocppsec.certificates.keys import load_key
 
     for family in (KeyFamily.EC_P256, KeyFamily.EC_P384, KeyFamily.RSA_2048):
         for passphrase in (None, b"secret"):
-            key = new_key(family)
+            key = key_of(family)
             save_key(tmp_path / "key", key, passphrase)
             assert load_key(tmp_path / "key", passphrase).public_key() == key.public_key()
 

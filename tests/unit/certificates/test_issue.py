@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 import ocppsec.certificates
 from ocppsec.certificates import issue
+from ocppsec.certificates.content import builder_for
 from ocppsec.certificates.facts import facts_of, names
 from ocppsec.certificates.issue import (
     Authority,
@@ -20,7 +21,7 @@ from ocppsec.certificates.issue import (
     issue_server_certificate,
     issue_station_certificate,
 )
-from ocppsec.certificates.keys import KeyFamily, new_key
+from ocppsec.certificates.keys import KeyFamily
 from ocppsec.certificates.lint import Finding, Kind, lint
 from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.certificates.request import Expected, check_request
@@ -86,9 +87,9 @@ def openssl_verify(tmp_path: Path, root: x509.Certificate, chain: str, *options:
 
 
 @pytest.mark.parametrize("family", list(KeyFamily))
-def test_openssl_accepts_what_we_issue_to_stations(station, hierarchy, tmp_path, family):
+def test_openssl_accepts_what_we_issue_to_stations(key_of, station, hierarchy, tmp_path, family):
     """LESSONS 7: RSA and EC requests under our ECDSA CA, judged by somebody else."""
-    issued = station(new_key(family))
+    issued = station(key_of(family))
     said = openssl_verify(tmp_path, hierarchy.root.certificate, issued.chain_pem, "-purpose", "sslclient")
     assert said == "chain.pem: OK\n"
     said = openssl_verify(tmp_path, hierarchy.root.certificate, issued.chain_pem, "-purpose", "sslserver")
@@ -96,9 +97,9 @@ def test_openssl_accepts_what_we_issue_to_stations(station, hierarchy, tmp_path,
 
 
 @pytest.mark.parametrize("family", [KeyFamily.EC_P256, KeyFamily.RSA_2048])
-def test_openssl_accepts_what_we_issue_to_the_server(server, hierarchy, tmp_path, family):
+def test_openssl_accepts_what_we_issue_to_the_server(key_of, server, hierarchy, tmp_path, family):
     """Both kinds of key under the one root, for the name that stations dial."""
-    issued = server(new_key(family))
+    issued = server(key_of(family))
     root = hierarchy.root.certificate
     options = ("-purpose", "sslserver", "-verify_hostname")
     assert openssl_verify(tmp_path, root, issued.chain_pem, *options, "csms.example") == "chain.pem: OK\n"
@@ -231,6 +232,39 @@ def test_a_ca_whose_key_is_not_its_own_issues_nothing(station, station_key, hier
     """Files mixed up on the disk are noticed before a station gets a certificate nobody verifies."""
     with pytest.raises(IssueFailed, match="does not belong"):
         station(station_key, replace(hierarchy.stations, key=hierarchy.servers.key))
+
+
+class SignsOtherThings:
+    """A builder that does not sign what it was built for."""
+
+    def __init__(self, *builders):
+        self.builders = iter(builders)
+
+    def sign(self, *args):
+        return next(self.builders).sign(*args)
+
+
+def test_what_is_signed_is_what_was_rehearsed(station, station_key, hierarchy, now, monkeypatch):
+    """Between rehearsal and signature nothing may change, not even into something that is as good."""
+    monkeypatch.setattr(
+        issue,
+        "builder_for",
+        lambda content, ca: SignsOtherThings(
+            builder_for(content, ca), builder_for(replace(content, serial=SERIAL + 1), ca)
+        ),
+    )
+    with pytest.raises(IssueFailed, match="not what was rehearsed"):
+        station(station_key)
+
+
+def test_what_is_signed_holds_the_key_that_was_asked_for(station, station_key, rsa_key, monkeypatch):
+    """Whatever mixed them up, the station of one key never gets the certificate of another."""
+    other = rsa_key.public_key()
+    monkeypatch.setattr(
+        issue, "builder_for", lambda content, ca: builder_for(replace(content, key=other), ca)
+    )
+    with pytest.raises(IssueFailed, match="another key"):
+        station(station_key)
 
 
 def test_keys_are_not_in_representations(hierarchy):

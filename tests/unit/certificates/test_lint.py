@@ -13,6 +13,7 @@ from ocppsec.certificates.lint import RULES, Kind, key_usage, lint
 O, CN = NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME  # noqa: E741  as X.509 abbreviates it
 DAY = timedelta(days=1)
 ODD_KEY = ec.generate_private_key(ec.SECP256K1())
+BY_NAME = x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(x509.Name([]))], 1)
 
 BROKEN = [
     pytest.param(Kind.STATION, {"serial": 1}, {"serial-number"}, id="serial of one bit"),
@@ -45,6 +46,8 @@ BROKEN = [
     pytest.param(Kind.ROOT, {"purpose": (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)}, {"purpose"}, id="root with a purpose"),
     pytest.param(Kind.STATION, {"subject_key": None}, {"subject-key-identifier"}, id="no SKI"),
     pytest.param(Kind.STATION, {"subject_key": (x509.SubjectKeyIdentifier(b"other"), False)}, {"subject-key-identifier"}, id="SKI of another key"),
+    pytest.param(Kind.STATION, {"not_after": -DAY / 24}, {"lifetime"}, id="ends when it begins"),
+    pytest.param(Kind.STATION, {"authority_key": (BY_NAME, False)}, {"authority-key-identifier"}, id="AKI by name only"),
     pytest.param(Kind.STATION, {"authority_key": None}, {"authority-key-identifier"}, id="no AKI"),
     pytest.param(Kind.STATION, {"odd": (x509.SubjectAlternativeName([x509.DNSName("CP-0001")]), False)}, {"extensions"}, id="station with SAN"),
     pytest.param(Kind.SERVER, {"odd": (x509.OCSPNoCheck(), False)}, {"extensions"}, id="an extension of no plan"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,9 +38,9 @@ def csr(key, common_name="CP-0001", organization="Example CSO") -> str:
 
 
 @pytest.mark.parametrize("family", list(KeyFamily))
-def test_a_request_with_any_key_we_certify_is_approved(family):
+def test_a_request_with_any_key_we_certify_is_approved(key_of, family):
     """P-256, P-384 and RSA of 2048, 3072 and 4096 bits are approved; the key is what the request holds."""
-    key = new_key(family)
+    key = key_of(family)
     approved = check_request(csr(key), EXPECTED)
     assert isinstance(approved, ApprovedRequest), approved
     assert approved.public_key == key.public_key()
@@ -353,6 +353,14 @@ def test_badly_made_rsa_keys_are_recognised(modulus, words):
     """What Boulder's goodkey looks for, and CVE-2017-15361."""
     assert modulus.bit_length() == 2048
     assert words in (weakness(rsa.RSAPublicNumbers(65537, modulus).public_key()) or "")
+
+
+def test_a_key_is_judged_as_such(station_key, rsa_key):
+    """Without a request around it: the lint asks the same question of certificates."""
+    assert weakness(station_key.public_key()) is None
+    assert weakness(rsa_key.public_key()) is None
+    assert "secp256k1" in (weakness(ec.generate_private_key(ec.SECP256K1()).public_key()) or "")
+    assert "neither" in (weakness(None) or "")
 
 
 def test_every_reason_can_be_given():

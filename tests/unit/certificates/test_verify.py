@@ -59,9 +59,11 @@ def why(call, *args, **kwargs) -> Failure:
 
 
 @pytest.mark.parametrize("family", list(KeyFamily))
-def test_what_our_ca_issues_is_accepted(hierarchy, approve, now, verify, family):
+def test_what_our_ca_issues_is_accepted(  # noqa: PLR0917  pytest names them
+    key_of, hierarchy, approve, now, verify, family
+):
     """Every kind of key, with the chain as CertificateSigned carries it."""
-    key = new_key(family)
+    key = key_of(family)
     issued = issue_station_certificate(approve(key), hierarchy.stations, now=now, serial=1 << 150)
     verified = verify(issued.chain_pem, public_key=key.public_key())
     assert verified.leaf == issued.certificate
