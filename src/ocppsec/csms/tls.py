@@ -5,6 +5,7 @@ Every option is set by hand, so that the Python version changes nothing (`create
 """
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ CIPHERS = ":".join(
     )
 )
 _SHUTDOWN_SECONDS = 2.0
+_LINGER_SECONDS = 1.0
+_LINGER_READS = 16
 _BIO_BYTES = 17 * 1024
 """One TLS record; used only where OpenSSL cannot write to the socket itself."""
 
@@ -45,13 +48,31 @@ class BadMaterial(Exception):  # noqa: N818
     """Certificates or keys that cannot serve; says which and why."""
 
 
+class DoorContext(ssl.SSLContext):
+    """A context that keeps aiofastnet from decoding client certificates.
+
+    It does so by way of a temporary file, in every handshake, on the event loop: a quarter of the cost of
+    connecting, and a full /tmp would shut the door of profile 3.  It asks ``verify_mode`` first, so Python is
+    told that nobody asks for a certificate; OpenSSL, which decides, knows better.  Whoever wants the
+    certificate takes the DER (``getpeercert(True)``).
+    """
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        return ssl.CERT_NONE
+
+    @verify_mode.setter
+    def verify_mode(self, value: ssl.VerifyMode) -> None:
+        ssl.SSLContext.verify_mode.fset(self, value)  # type: ignore[attr-defined]
+
+
 def server_context(chains: Sequence[Chain], *, client_anchors: str | None, required: bool) -> ssl.SSLContext:
     """A context that serves all *chains* (one of each key family).
 
     *client_anchors* are the station-issuing CA certificates (PEM); None asks for no client certificate.  With
     *required* a handshake without one fails.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = DoorContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # A00.FR.313/416
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION  # A00.FR.321/424
@@ -79,7 +100,34 @@ def server_context(chains: Sequence[Chain], *, client_anchors: str | None, requi
 async def handshake(
     sock: socket.socket, context: ssl.SSLContext, protocol: Callable[[], asyncio.Protocol], *, timeout: float
 ) -> asyncio.Transport:
-    """Shake hands on an accepted socket; raises what went wrong after the alert was sent."""
+    """Shake hands on an accepted socket; raises what went wrong after the alert was delivered."""
+    with sock.dup() as guard:  # keeps the connection when the transport closes its socket behind the alert
+        try:
+            return await _handshake(sock, context, protocol, timeout=timeout)
+        except ssl.SSLError:
+            await _linger(guard)
+            raise
+
+
+async def _linger(sock: socket.socket) -> None:
+    """Close in the order that lets the peer read the alert.
+
+    In TLS 1.3 the client has finished, and sends its request, before we judge its certificate.  A close with
+    that request unread, or a request that meets a closed socket, becomes a reset, and the client then reports a
+    broken connection instead of the alert.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            sock.shutdown(socket.SHUT_WR)
+            for _ in range(_LINGER_READS):
+                if not await loop.sock_recv(sock, 4096):
+                    return
+
+
+async def _handshake(
+    sock: socket.socket, context: ssl.SSLContext, protocol: Callable[[], asyncio.Protocol], *, timeout: float
+) -> asyncio.Transport:
     loop = asyncio.get_running_loop()
     if not deliver_alerts(context):
         return await connect_with_alerts(loop, sock, context, protocol, timeout=timeout)
