@@ -192,6 +192,13 @@ PREFLIGHT = [
         sends=0,
     ),
     row(
+        "somebody else's report before the answer",
+        AskingForReport(progress=progress(facts=Facts())),
+        report("1,2", request_id=7),
+        AskingForReport,
+        shows={"facts": Facts()},
+    ),
+    row(
         "no report on that",
         AskingForReport(progress=progress()),
         refused(GetReportResponse, "EmptyResultSet"),
@@ -1150,6 +1157,35 @@ def test_a_leg_ends_with_the_floor_raised_first() -> None:
     _, effects = decide(waiting(), StationBooted(2))
     assert effects[0] == RaiseFloor(2)
     assert isinstance(effects[-1], Send)
+
+
+def test_a_warning_is_told_once() -> None:
+    """A step that is repeated leaves its warning only once."""
+    known = "CertificateSigned was never answered."
+    before = delivering(progress=progress(goal=3, warnings=(known,)), tries=2)
+    after, _ = decide(before, CallTimedOut())
+    assert after.progress.warnings == (known,)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "seen", "there", "absent"),
+    [
+        pytest.param(2, (), "No door saw the station try", "Meanwhile", id="nothing seen"),
+        pytest.param(
+            2, ("unknown ca",), "Meanwhile at the doors: unknown ca.", "No door saw", id="something seen"
+        ),
+        pytest.param(0, (), "has not come back", "The switch was made", id="made once"),
+        pytest.param(1, (), "The switch was made 2 times.", "3 times", id="made twice"),
+    ],
+)
+def test_a_switch_that_failed_is_told_in_full(
+    rounds: int, seen: tuple[str, ...], there: str, absent: str
+) -> None:
+    """The reason says how often the switch was made and what the doors saw meanwhile."""
+    before = waiting(progress=progress(slot=2, rounds=rounds, seen=seen))
+    after, _ = decide(before, DeadlinePassed())
+    assert there in after.reason
+    assert absent not in after.reason
 
 
 def test_the_next_leg_knows_the_slot_the_station_switched_to() -> None:

@@ -1,10 +1,16 @@
 """What is read out of a station's answers, and what is not."""
 
+import msgspec
 import pytest
 from random_walks import answer, report, root_listed, set_to, variable
 from upgrade_examples import ROOT, ROOT_384
 
-from ocppsec.ocppj.messages import GetInstalledCertificateIdsResponse, GetVariablesResponse, OCPPInterface
+from ocppsec.ocppj.messages import (
+    GetInstalledCertificateIdsResponse,
+    GetVariablesResponse,
+    NotifyReportRequest,
+    OCPPInterface,
+)
 from ocppsec.upgrades.facts import lists_root, set_result, summary, with_report, with_variables
 from ocppsec.upgrades.states import Facts
 
@@ -21,6 +27,8 @@ PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
         pytest.param(PRIORITY, "one,2", Facts(priority=(2,)), id="words are no slots"),
         pytest.param(PRIORITY, "-1", Facts(), id="negative"),
         pytest.param(PRIORITY, "²", Facts(), id="superscript"),
+        pytest.param(PRIORITY, "9" * 9, Facts(priority=(999_999_999,)), id="nine digits"),
+        pytest.param(PRIORITY, "9" * 10, Facts(), id="ten digits"),
         pytest.param(PRIORITY, "9" * 5000, Facts(), id="huge"),
         pytest.param(
             PRIORITY, ",".join(map(str, range(99))), Facts(priority=tuple(range(16))), id="cut at 16"
@@ -91,12 +99,34 @@ def test_report() -> None:
 
 def test_a_report_on_another_variable_says_nothing() -> None:
     """A station may send more than it was asked for."""
-    import msgspec
-
     found = report("1,2").report
     other = msgspec.structs.replace(found.report_data[0].variable, name="FileTransferProtocols")
     data = msgspec.structs.replace(found.report_data[0], variable=other)
     assert with_report(Facts(), msgspec.structs.replace(found, report_data=(data,))) == Facts()
+
+
+@pytest.mark.parametrize(
+    "characteristics",
+    [
+        pytest.param(None, id="no characteristics"),
+        pytest.param({"dataType": "SequenceList", "supportsMonitoring": False}, id="no valuesList"),
+        pytest.param(
+            {"dataType": "SequenceList", "supportsMonitoring": False, "valuesList": ""}, id="an empty one"
+        ),
+    ],
+)
+def test_a_report_without_a_list_says_nothing(characteristics: dict[str, object] | None) -> None:
+    """Slots that are known stay known."""
+    data = {
+        "component": {"name": "OCPPCommCtrlr"},
+        "variable": {"name": "NetworkConfigurationPriority"},
+        "variableAttribute": [{"value": "1"}],
+    }
+    if characteristics is not None:
+        data["variableCharacteristics"] = characteristics
+    payload = {"requestId": 1, "generatedAt": "now", "seqNo": 0, "reportData": [data]}
+    found = msgspec.convert(payload, NotifyReportRequest)
+    assert with_report(Facts(slots=(1,)), found) == Facts(slots=(1,))
 
 
 @pytest.mark.parametrize(
