@@ -65,7 +65,7 @@ class Admitted:
     """Index into the record's password hashes, on profiles 1 and 2."""
 
 
-def admit(  # noqa: PLR0917  the decision's six inputs, in its order
+def admit(
     door: Door,
     identity: str | BadIdentity,
     presented: Presented,

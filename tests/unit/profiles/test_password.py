@@ -145,6 +145,14 @@ def test_what_is_no_hash(stored):
     assert not hasher.verify(stored, "CP1", b"")
 
 
+def test_key_id_counts():
+    """A hash that names a pepper we do not have is not tried with the one we have."""
+    hasher = Hasher(PEPPER)
+    version, _key_id, salt, mac = hasher.hash("CP1", SECRET, SALT).split("$")
+
+    assert not hasher.verify(f"{version}$0123456789abcdef${salt}${mac}", "CP1", SECRET)
+
+
 def test_wrong_version():
     """A hash of another version is not taken for one of this."""
     hasher = Hasher(PEPPER)

@@ -269,6 +269,7 @@ async def test_one_bad_change_among_many(store):
 
     assert isinstance(outcomes[1], Exception)
     assert not isinstance(outcomes[1], StoreUnavailable)
+    assert "SN-naive" not in str(outcomes[1])
     assert isinstance(outcomes[2], AlreadyRegistered)
     assert [each.identity for each in await store.stations()] == ["A", "B", "CP1"]
 
@@ -287,6 +288,33 @@ async def test_another_process_registers_the_same(store, state, monkeypatch):
 
     with pytest.raises(AlreadyRegistered):
         await store.add_station(new_station("CP1"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("UPDATE stations SET observed = 7", id="profile 7"),
+        pytest.param("UPDATE stations SET added_at = 'yesterday'", id="no time"),
+    ],
+)
+async def test_a_value_without_meaning(store, state, damage):
+    """What cannot be understood is an outage, not an exception nobody expects."""
+    connection = sqlite3.connect(state / "registry.db")
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+
+    with pytest.raises(StoreUnavailable, match="does not understand"):
+        await store.station("CP1")
+
+
+async def test_no_profile_without_meaning(state, store):
+    """Floor and target are guarded by the database itself."""
+    connection = sqlite3.connect(state / "registry.db")
+    for damage in ("floor = 4", "floor = -1", "target = 0", "target = 4"):
+        with pytest.raises(sqlite3.IntegrityError):
+            connection.execute(f"UPDATE stations SET {damage}")
+    connection.close()
 
 
 async def test_written_when_closed(state):

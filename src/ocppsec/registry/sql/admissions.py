@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from ocppsec.registry.records import AdmissionRecord, CertificateRecord
 from ocppsec.registry.sql.certificates import COLUMNS as CERTIFICATE_COLUMNS
 from ocppsec.registry.sql.certificates import certificate_of
-from ocppsec.registry.sql.engine import Database, outages
+from ocppsec.registry.sql.engine import Database, outages, understood
 from ocppsec.registry.sql.tables import certificates, passwords, stations
 from ocppsec.registry.store import StoreUnavailable
 
@@ -86,7 +86,7 @@ class Admissions:
 
     async def _query(self, identities: Sequence[str]) -> dict[str, AdmissionRecord]:
         self._database.check_file()
-        with outages():
+        with outages(), understood():
             async with self._database.read.connect() as connection:
                 rows = (await connection.execute(_SELECT, {"identities": identities})).all()
         return _records(rows)

@@ -100,6 +100,8 @@ def _share(attempt: Attempt, known: set[str]) -> str:
 
 
 def _clean(text: str) -> str:
+    if len(text) <= _LONGEST and text.isascii() and "\0" not in text:
+        return text
     return (
         text[:_LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
     )

@@ -58,13 +58,20 @@ def connect(path: Path) -> Database:
     url = f"sqlite+aiosqlite:///{path}"
     read = create_async_engine(
         url,
+        hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         pool_size=2,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS + 1,
     )
-    write = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=BUSY_SECONDS + 1)
+    write = create_async_engine(
+        url,
+        hide_parameters=True,  # an error's text must not hold a password hash
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS + 1,
+    )
     for engine in (read, write):
         event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(write.sync_engine, "begin", _begin_immediate)
@@ -105,6 +112,15 @@ def outages() -> Iterator[None]:
         raise StoreUnavailable(_reason(error.orig)) from error
     except OSError as error:
         raise StoreUnavailable(error.strerror or type(error).__name__) from error
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """A stored value that has no meaning here, such as a profile 7, is an outage: not somebody to let in."""
+    try:
+        yield
+    except ValueError as error:
+        raise StoreUnavailable("the database holds a value this version does not understand") from error
 
 
 def _reason(error: BaseException | None) -> str:

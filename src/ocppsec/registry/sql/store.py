@@ -26,7 +26,7 @@ from ocppsec.registry.records import (
 )
 from ocppsec.registry.sql import attempts, certificates, events, stations, upgrades
 from ocppsec.registry.sql.admissions import Admissions
-from ocppsec.registry.sql.engine import Database, connect, outages
+from ocppsec.registry.sql.engine import Database, connect, outages, understood
 from ocppsec.registry.sql.late import Late
 from ocppsec.registry.sql.migrate import migrate
 from ocppsec.registry.sql.writer import Writer
@@ -205,7 +205,7 @@ class SqlStore:
     async def _read(self, query: Query[P, T], *args: P.args, **named: P.kwargs) -> T:
         self._check_open()
         self._database.check_file()
-        with outages():
+        with outages(), understood():
             async with self._database.read.connect() as connection:
                 return await query(connection, *args, **named)
 
