@@ -58,7 +58,7 @@ class DoorContext(ssl.SSLContext):
     """
 
     @property
-    def verify_mode(self) -> ssl.VerifyMode:
+    def verify_mode(self) -> ssl.VerifyMode:  # type: ignore[override]
         return ssl.CERT_NONE
 
     @verify_mode.setter

@@ -1,5 +1,6 @@
 """The link: frames to messages, deadlines, closing.  No sockets: picows's own test frames and a transport that
-writes down what it is told."""
+writes down what it is told.
+"""
 
 import asyncio
 import json
@@ -193,7 +194,7 @@ async def test_a_compressed_message_is_inflated() -> None:
 
 async def test_a_zip_bomb_closes() -> None:
     """A message that inflates beyond the limit closes with 1009."""
-    link, transport, handler = open_link(deflate=agreed_deflate())
+    link, transport, _ = open_link(deflate=agreed_deflate())
 
     feed(link, transport, frame(WSMsgType.TEXT, raw_deflate(b" " * 100_000), True, True))
 
