@@ -114,17 +114,25 @@ def decode(data: str | bytes) -> Frame:
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     try:
         frame: Frame = _decoder.decode(raw)
+        reason = _fault(raw, frame)
     except msgspec.ValidationError:
         return _second_look(raw)
     except (ValueError, RecursionError):
         raise _not_json(raw) from None
-    if _too_deep(raw, frame):
-        raise _unusable(frame, "nested too deeply")
-    if _repeats_a_name(raw, frame):
-        raise _unusable(frame, "a name occurs twice in one object")
+    if reason is not None:
+        raise _unusable(frame, reason)
     if type(frame) is CallError:
         return _call_error(frame.id, frame.code, frame.description, frame.details)
     return frame
+
+
+def _fault(raw: bytes, frame: Frame) -> str | None:
+    """What is wrong with a frame that has the right shape."""
+    if _too_deep(raw, frame):
+        return "nested too deeply"
+    if _repeats_a_name(raw, frame):
+        return "a name occurs twice in one object"
+    return None
 
 
 def _too_deep(raw: bytes, frame: Frame) -> bool:
@@ -158,7 +166,7 @@ def _repeats_a_name(raw: bytes, frame: Frame) -> bool:
         nonlocal repeated
         repeated = repeated or len({name for name, _ in pairs}) != len(pairs)
 
-    json.loads(raw, object_pairs_hook=members, parse_int=float)
+    json.loads(raw, object_pairs_hook=members)
     return repeated
 
 

@@ -3,6 +3,7 @@ import pytest
 from ocppsec.ocppj.frames import Call, CallError, CallResult, Unreadable, decode, encode
 
 DEEP = "[" * 100_000
+DEEP_OBJECT = '{"a":' * 100 + "{}" + "}" * 100
 
 
 def unreadable(data):
@@ -72,6 +73,7 @@ def test_a_frame_and_its_text_are_one(text, frame):
         pytest.param(
             f'[2,"a1",{"[" * 500}{"]" * 500},{{}}]', "a1", "RpcFrameworkError", id="action is 500 lists"
         ),
+        pytest.param(f'[2,"a1","X",{DEEP_OBJECT}]', "a1", "FormatViolation", id="100 objects as payload"),
         pytest.param('[2,"a1","X",{"a":1,"a":2}]', "a1", "FormatViolation", id="a name twice"),
         pytest.param('[2,"a1","X",{"a" :1,"a":2}]', "a1", "FormatViolation", id="a name twice, spaced"),
         pytest.param('[2,"a1","X",{"a":1,"\\u0061":2}]', "a1", "FormatViolation", id="a name twice, escaped"),
@@ -94,6 +96,8 @@ def test_a_frame_and_its_text_are_one(text, frame):
         pytest.param('\ufeff[2,"a1","X",{}]', "-1", "RpcFrameworkError", id="byte order mark"),
         pytest.param('[2,"a1","X",{}] and more', "a1", "FormatViolation", id="text after the frame"),
         pytest.param('[2,"a1","X",{', "a1", "FormatViolation", id="cut off"),
+        pytest.param('[35,"a1",{', "-1", "RpcFrameworkError", id="cut off, and neither 3 nor 5"),
+        pytest.param('[2.0,"a1","Heartbeat",{}]', "a1", "RpcFrameworkError", id="type is 2.0"),
         pytest.param('[2,"a1', "-1", "RpcFrameworkError", id="cut off within the id"),
         pytest.param(f'[2,"{"x" * 37}",{{', "-1", "RpcFrameworkError", id="cut off after an id of 37"),
         pytest.param("[2,'a1','X',{}]", "-1", "RpcFrameworkError", id="single quotes"),
@@ -223,3 +227,19 @@ def test_no_repr_shows_a_payload(frame):
 def test_no_repr_shows_the_words_of_a_refusal():
     """A CALLERROR that quotes what it refuses does not bring it into the log."""
     assert "hunter2" not in repr(CallError("a1", "X", "hunter2", {"p": "hunter2"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param('[2,17,"X",{}]', "id", id="id"),
+        pytest.param('[2,"a1","X"]', "four elements", id="arity"),
+        pytest.param('[2,"a1",7,{}]', "action", id="action"),
+        pytest.param('[2,"a1","X",[]]', "payload", id="payload"),
+        pytest.param('[2.0,"a1","X",{}]', "not shaped", id="type"),
+        pytest.param('[9,"a1"]', "message type", id="unknown type"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(text, words):
+    """The description tells the maker of the station which element to look at."""
+    assert words in unreadable(text).answer.description

@@ -160,6 +160,7 @@ def test_custom_data_is_passed_over():
     [
         pytest.param("Reset", {"type": "OnIdle", "evseId": 10**30}, id="integer beyond 64 bits"),
         pytest.param("Reset", {"type": "OnIdle", "evseId": 1e30}, id="integer beyond 64 bits, with exponent"),
+        pytest.param("Reset", {"type": "OnIdle", "evseId": 1.5}, id="no whole number"),
         pytest.param("Reset", {"type": "OnIdle", "evseId": "1"}, id="a text"),
         pytest.param("Reset", {"type": "hunter2"}, id="unknown member"),
     ],
@@ -216,6 +217,11 @@ def test_no_repr_shows_what_may_be_a_password(value):
     """Values of variables, VPN and APN secrets are not in any repr, nested or not."""
     assert "hunter2" not in repr(value)
     assert "hunter2" in str(msgspec.to_builtins(value))
+
+
+def test_a_repr_is_short():
+    """A log line shows what is there, not what is absent."""
+    assert repr(messages.SignCertificateRequest(csr="x")) == "SignCertificateRequest(csr='x')"
 
 
 def test_a_message_cannot_be_changed():
