@@ -99,6 +99,15 @@ def served(house):
     return house
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One server for the tests that leave it as it is; each uses identities of its own."""
+    house = House(tmp_path_factory.mktemp("shared"))
+    house.start()
+    yield house
+    assert house.stop() == (0, "")
+
+
 class Simulated:
     """`ocppsec sim run`, told as JSON lines."""
 
@@ -163,20 +172,20 @@ def test_ctrl_c_ends_cleanly_too(house):
     assert house.stop(signal.SIGINT)[0] == 0
 
 
-def test_a_second_server_on_the_same_state_is_refused(served):
+def test_a_second_server_on_the_same_state_is_refused(shared):
     """Exit code 4 and the reason; the first goes on."""
-    second = served.run("up", *FREE_PORTS)
+    second = shared.run("up", *FREE_PORTS)
     assert second.code == 4
     assert "another ocppsec runs" in second.err
-    assert served.run("station", "list").code == 0
+    assert shared.run("station", "list").code == 0
 
 
-def test_a_port_that_is_taken_is_said(served):
+def test_a_port_that_is_taken_is_said(shared):
     """No traceback, the port's owner stays, and nothing is left running."""
-    port = served.ready["doors"]["1"].rpartition(":")[2].partition("/")[0]
+    port = shared.ready["doors"]["1"].rpartition(":")[2].partition("/")[0]
     arguments = [
         "--state",
-        str(served.directory / "other"),
+        str(shared.directory / "other"),
         "--ws-port",
         port,
         "--wss-port",
@@ -184,11 +193,11 @@ def test_a_port_that_is_taken_is_said(served):
         "--mtls-port",
         "0",
     ]
-    other = served.run("up", *arguments, "--api-port", "0")
+    other = shared.run("up", *arguments, "--api-port", "0")
     assert other.code == 1
     assert "cannot be opened" in other.err
-    api_port = served.ready["api"].rpartition(":")[2]
-    other = served.run("up", *arguments[:2], *FREE_PORTS[:-1], api_port)
+    api_port = shared.ready["api"].rpartition(":")[2]
+    other = shared.run("up", *arguments[:2], *FREE_PORTS[:-1], api_port)
     assert other.code == 1
     assert api_port in other.err
 
@@ -213,33 +222,33 @@ def test_a_misspelt_setting_stops_the_start(house):
     assert "'csms.hostname'" in refused.err
 
 
-def test_stations_come_and_go(served):
+def test_stations_come_and_go(shared):
     """add, list, show, why and remove, in JSON and in words, with the exit codes of the house."""
-    added = served.run("station", "add", "CS|1", "--serial", "SN 1", "--json").json
+    added = shared.run("station", "add", "CS|1", "--serial", "SN 1", "--json").json
     assert len(added["password"]) == 40
-    assert added["urls"]["1"] == served.ready["doors"]["1"] + "/CS%7C1"
-    own = served.directory / "own"
+    assert added["urls"]["1"] == shared.ready["doors"]["1"] + "/CS%7C1"
+    own = shared.directory / "own"
     own.write_text("my-own:password-0123\n")
-    given = served.run("station", "add", "CS2", "--password-file", str(own), "--json").json
+    given = shared.run("station", "add", "CS2", "--password-file", str(own), "--json").json
     assert given["password"] is None
-    assert served.run("station", "add", "CS3", "--password-stdin", stdin="another-password-42\n").code == 0
-    assert [one["identity"] for one in served.run("station", "list", "--json").json["stations"]] == [
+    assert shared.run("station", "add", "CS3", "--password-stdin", stdin="another-password-42\n").code == 0
+    assert [one["identity"] for one in shared.run("station", "list", "--json").json["stations"]] == [
         "CS2",
         "CS3",
         "CS|1",
     ]
-    assert "SN 1" in served.run("station", "list").out
-    assert served.run("station", "show", "CS|1", "--json").json["serial_number"] == "SN 1"
-    assert served.run("station", "why", "CS|1", "--json").json["registered"]
-    assert served.run("station", "add", "CS2").code == 1
-    assert served.run("station", "add", "a:b").code == 2
-    assert served.run("station", "add", "CS4", "--password-stdin", stdin="short\n").code == 2
-    assert served.run("station", "remove", "CS2").code == 0
-    assert served.run("station", "remove", "CS2").code == 5
-    assert served.run("station", "show", "CS2").code == 5
-    assert served.run("station", "call", "CS3", "Reset", '{"type":"OnIdle"}').code == 3
-    assert served.run("station", "upgrade", "nobody", "--to", "2").code == 5
-    assert served.run("station", "upgrade", "CS3", "--to", "9").code == 2
+    assert "SN 1" in shared.run("station", "list").out
+    assert shared.run("station", "show", "CS|1", "--json").json["serial_number"] == "SN 1"
+    assert shared.run("station", "why", "CS|1", "--json").json["registered"]
+    assert shared.run("station", "add", "CS2").code == 1
+    assert shared.run("station", "add", "a:b").code == 2
+    assert shared.run("station", "add", "CS4", "--password-stdin", stdin="short\n").code == 2
+    assert shared.run("station", "remove", "CS2").code == 0
+    assert shared.run("station", "remove", "CS2").code == 5
+    assert shared.run("station", "show", "CS2").code == 5
+    assert shared.run("station", "call", "CS3", "Reset", '{"type":"OnIdle"}').code == 3
+    assert shared.run("station", "upgrade", "nobody", "--to", "2").code == 5
+    assert shared.run("station", "upgrade", "CS3", "--to", "9").code == 2
 
 
 def test_without_a_server_the_commands_say_so(house):
@@ -255,12 +264,12 @@ def test_without_a_server_the_commands_say_so(house):
     assert house.run("station", "list").code == 0
 
 
-def test_the_root_is_shown(served):
+def test_the_root_is_shown(shared):
     """The same fingerprint everywhere, and the PEM alone with --pem."""
-    shown = served.run("ca", "show", "--json").json
-    assert shown["root_sha256"] == served.ready["root_sha256"]
-    assert served.run("ca", "show", "--pem").out == Path(served.ready["root_certificate"]).read_text()
-    assert served.ready["root_sha256"] in served.run("ca", "show").out
+    shown = shared.run("ca", "show", "--json").json
+    assert shown["root_sha256"] == shared.ready["root_sha256"]
+    assert shared.run("ca", "show", "--pem").out == Path(shared.ready["root_certificate"]).read_text()
+    assert shared.ready["root_sha256"] in shared.run("ca", "show").out
 
 
 def test_settings_with_their_origin(house):
@@ -283,9 +292,9 @@ def test_one_combined_door(house):
     assert [url.partition(":")[0] for url in ready["doors"].values()] == ["ws", "wss", "wss"]
 
 
-def test_the_house_is_watched_without_a_token_and_nothing_else(served):
+def test_the_house_is_watched_without_a_token_and_nothing_else(shared):
     """Health, readiness and metrics are open on loopback; the API is not."""
-    with httpx2.Client(base_url=served.ready["api"], trust_env=False) as http:
+    with httpx2.Client(base_url=shared.ready["api"], trust_env=False) as http:
         assert http.get("/healthz").status_code == 200
         assert http.get("/readyz").status_code == 200
         assert "ocppsec_connections" in http.get("/metrics").text
@@ -293,13 +302,13 @@ def test_the_house_is_watched_without_a_token_and_nothing_else(served):
         assert http.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
 
 
-def test_a_station_that_is_away_times_out(served):
+def test_a_station_that_is_away_times_out(shared):
     """`--wait` gives up after its time with exit code 6; the upgrade stays open."""
-    served.run("station", "add", "CS1")
-    late = served.run("station", "upgrade", "CS1", "--to", "2", "--wait", "--timeout", "0.5", "--json")
+    shared.run("station", "add", "AWAY")
+    late = shared.run("station", "upgrade", "AWAY", "--to", "2", "--wait", "--timeout", "0.5", "--json")
     assert late.code == 6
     assert late.json["status"] == "open"
-    assert served.run("station", "upgrade", "CS1", "--to", "2").code == 1
+    assert shared.run("station", "upgrade", "AWAY", "--to", "2").code == 1
 
 
 def test_from_profile_1_to_3_and_never_back(served):

@@ -41,7 +41,9 @@ def test_a_mandatory_suite_gets_through_on_profile_2(up, openssl, on_two, suite)
 def test_a_mandatory_suite_gets_through_on_profile_3(up, openssl, on_three, on_three_request, suite):
     """Each suite carries a client certificate too, ECDSA or RSA, whatever key the server's suite needs."""
     own = ["-cert", on_three.chain, "-cert_chain", on_three.chain, "-key", on_three.key]
-    seen = s_client(openssl, up.door(3), "-tls1_2", "-cipher", suite, *own, root=up.root, data=on_three_request)
+    seen = s_client(
+        openssl, up.door(3), "-tls1_2", "-cipher", suite, *own, root=up.root, data=on_three_request
+    )
     assert (seen.cipher, seen.status, seen.verified) == (("TLSv1.2", suite), 101, True), seen.text
 
 
@@ -70,7 +72,14 @@ def test_tls_below_1_2_is_told_off(up, openssl, profile, version):
 
 @pytest.mark.parametrize(
     "suite",
-    ["ECDHE-ECDSA-AES128-SHA", "AES128-SHA", "ECDHE-ECDSA-CHACHA20-POLY1305", "AES128-CCM", "NULL-SHA256", "ADH-AES128-GCM-SHA256"],
+    [
+        "ECDHE-ECDSA-AES128-SHA",
+        "AES128-SHA",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "AES128-CCM",
+        "NULL-SHA256",
+        "ADH-AES128-GCM-SHA256",
+    ],
 )
 def test_other_suites_are_refused(up, openssl, suite):
     """A suite nobody asked for ends with handshake_failure (40)."""
@@ -204,7 +213,9 @@ def test_the_combined_door_lets_profile_2_in_without_certificate(combined, opens
 
 
 @pytest.mark.parametrize(("make", "alert"), [(expired, 45), (foreign, 48)])
-def test_the_combined_door_refuses_a_bad_certificate_in_the_handshake(combined, openssl, tmp_path, make, alert):
+def test_the_combined_door_refuses_a_bad_certificate_in_the_handshake(
+    combined, openssl, tmp_path, make, alert
+):
     """Its price: who shows a stale certificate is refused before HTTP, whatever password it has."""
     own = certs.new_key()
     chain, key = certs.save(tmp_path, "bad", make(*certs.our_station_ca(combined.state), own), own)

@@ -38,9 +38,19 @@ def s_client(openssl, url, *options, root, data=b"", commands=False, timeout=15)
     """Connect, send *data*, and read until the server closes; *commands* lets `R` and `Q` mean what they do."""
     port = urlsplit(url).port
     command = [openssl, "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost"]
-    command += ["-CAfile", root, "-verify_hostname", "localhost", *([] if commands else ["-ign_eof"]), *options]
+    command += [
+        "-CAfile",
+        root,
+        "-verify_hostname",
+        "localhost",
+        *([] if commands else ["-ign_eof"]),
+        *options,
+    ]
     with subprocess.Popen(
-        [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [str(part) for part in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         try:
             text, _ = process.communicate(data, timeout=timeout)

@@ -66,6 +66,7 @@ def dial(url, *, context=None, source="127.0.0.1", timeout=10.0):
     """A connected socket, TLS where the URL says so."""
     parts = urlsplit(url)
     plain = socket.create_connection(("127.0.0.1", parts.port), timeout=timeout, source_address=(source, 0))
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if parts.scheme != "wss":
         return plain
     try:
