@@ -106,6 +106,9 @@ async def dial(
         return Failure(stage="http", reason=error.reason, event=event, status=error.status)
     except ConnectFailed as error:
         event = security_event_of(error.reason) if error.stage == "tls" else None
+        if own is not None and error.stage == "http":
+            # With TLS 1.3 a refused client certificate shows only after the handshake: no HTTP answer comes.
+            event = _REFUSED
         return Failure(stage=error.stage, reason=error.reason, event=event)
     return link if context is None else _judged(link, attempt)
 
