@@ -104,7 +104,9 @@ def _api() -> Iterator[str]:
 # -- events -------------------------------------------------------------------------------------------------
 def _events() -> Iterator[str]:
     yield "Log lines carry these names in `event`. Those marked are also kept in `security-log.jsonl` in the state"
-    yield "directory, where each row holds the SHA-256 of the row before it in `previous`."
+    yield "directory, where each row holds the SHA-256 of the row before it in `previous`. Rows that a stranger"
+    yield "can cause are written at most 20 times a minute for one address and 200 times for all; the next one"
+    yield "says in `left_out_before` how many were left out."
     yield from ("", "| event | security log | facts | when |", "|---|---|---|---|")
     for event in sorted(_all_events(), key=lambda one: one.name):
         hints = get_type_hints(event)

@@ -67,6 +67,9 @@ class Metrics:
             "application_failures", "Times the application behind us failed a station."
         )
         self._store = counter("store_unavailable", "Times the store could not be reached.")
+        self.security_log_left_out = counter(
+            "security_log_left_out", "Rows left out because a stranger caused too many."
+        )
         self.security_log_failures = counter("security_log_failures", "Rows the security log could not take.")
 
     def watch_connections(self, count: Connections) -> None:

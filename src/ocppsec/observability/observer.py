@@ -1,5 +1,6 @@
 """Receives every event and decides what becomes of it."""
 
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from ocppsec import events
 from ocppsec.events import Event
 from ocppsec.observability.metrics import Metrics
+from ocppsec.observability.restraint import Restraint
 from ocppsec.observability.security_log import SecurityLog
 
 WORTH_A_LOOK = (
@@ -24,6 +26,9 @@ WORTH_A_LOOK = (
 )
 """Logged as warnings; the others tell what goes its way."""
 
+BY_STRANGERS = (events.HandshakeFailed, events.ConnectionRefused, events.LoginsSlowed)
+"""What anybody can cause, without a password, as often as he likes."""
+
 
 class Observer:
     """`emit` neither raises nor waits: a full disk costs rows of the security log, never a connection."""
@@ -35,11 +40,14 @@ class Observer:
         metrics: Metrics,
         security_log: SecurityLog,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.metrics = metrics
         self._logger = logger
         self._security_log = security_log
         self._clock = clock
+        self._monotonic = monotonic
+        self._restraint = Restraint()
         self._listeners: list[Callable[[Event], None]] = []
 
     @contextmanager
@@ -75,8 +83,15 @@ class Observer:
         self._security_log.close()
 
     def _keep(self, event: Event, facts: dict[str, Any]) -> None:
+        row = {"at": self._clock().isoformat(), "event": event.name, **facts}
+        if isinstance(event, BY_STRANGERS):
+            left_out = self._restraint.left_out_before(event.address, self._monotonic())
+            if left_out is None:
+                self.metrics.security_log_left_out.inc()
+                return
+            row |= {"left_out_before": left_out} if left_out else {}
         try:
-            self._security_log.append({"at": self._clock().isoformat(), "event": event.name, **facts})
+            self._security_log.append(row)
         except OSError as error:
             self.metrics.security_log_failures.inc()
             reason = error.strerror or type(error).__name__

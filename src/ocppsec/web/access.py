@@ -76,7 +76,12 @@ class Gate:
     def _refusal(self, scope: Scope) -> Problem | None:
         headers = {name: value for name, value in scope["headers"] if name in {b"host", b"authorization"}}
         if host_of(headers.get(b"host", b"")) not in self._access.hosts:
-            return Problem(421, "misdirected", "this server does not answer to the name in the Host header")
+            return Problem(
+                421,
+                "misdirected",
+                "this server does not answer to the name in the Host header",
+                advice="names it is reached by belong into api.allowed_hosts",
+            )
         if self._is_open(scope["path"]) or self._knows_token(headers.get(b"authorization", b"")):
             return None
         return Problem(

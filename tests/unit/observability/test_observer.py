@@ -9,6 +9,7 @@ import pytest
 
 from ocppsec import events
 from ocppsec.observability import Metrics, Observer, SecurityLog, configure_logging
+from ocppsec.observability.restraint import Restraint
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 REFUSED = events.ConnectionRefused(
@@ -208,3 +209,38 @@ def test_connections_are_counted_when_asked():
     told = metrics.render()
     assert b'ocppsec_connections{profile="3"} 2.0' in told
     assert b'ocppsec_connections{profile="1"} 0.0' in told
+
+
+def test_strangers_cannot_fill_the_disk(stream, log):
+    """Rows that anybody can cause are bounded; how many were left out is said, and others' rows are all kept."""
+    now = [0.0]
+    metrics = Metrics()
+    observer = Observer(
+        logger=configure_logging(stream, level="error"),
+        metrics=metrics,
+        security_log=log,
+        clock=lambda: NOW,
+        monotonic=lambda: now[0],
+    )
+    for _ in range(10_000):
+        observer.emit(REFUSED)
+    observer.emit(events.FloorRaised(identity="CS001", old=1, new=2))
+    now[0] = 61.0
+    observer.emit(REFUSED)
+    rows = [json.loads(line) for line in log.path.read_text().splitlines()]
+    assert len(rows) == 22
+    assert rows[-2]["event"] == "floor-raised"
+    assert rows[-1]["left_out_before"] == 9_980
+    assert b"ocppsec_security_log_left_out_total 9980.0" in metrics.render()
+
+
+def test_one_noisy_address_does_not_silence_the_others():
+    """Each address has its own share; all together have one, in bounded memory."""
+    restraint = Restraint()
+    assert [restraint.left_out_before("a", 0.0) for _ in range(21)] == [0] * 20 + [None]
+    assert restraint.left_out_before("b", 0.0) == 1
+    for number in range(100_000):
+        restraint.left_out_before(str(number), 0.0)
+    assert restraint.left_out_before("c", 0.0) is None
+    assert len(restraint._by_address) <= 1000
+    assert restraint.left_out_before("c", 60.0) is not None
