@@ -19,9 +19,7 @@ def active_slot(progress: Progress) -> int | None:
     if facts.priority is not None and len(facts.priority) == 1:
         return facts.priority[0]
     ours = progress.plan.active_slot
-    if ours is not None and (facts.priority is None or ours in facts.priority):
-        return ours
-    return None
+    return ours if facts.priority is None or ours in facts.priority else None
 
 
 def _perhaps_active(progress: Progress) -> frozenset[int]:

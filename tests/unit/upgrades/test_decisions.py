@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from random_walks import answer, report, root_listed, set_to, variable
 from upgrade_examples import plan, progress
 
@@ -1157,6 +1158,14 @@ def test_a_leg_ends_with_the_floor_raised_first() -> None:
     _, effects = decide(waiting(), StationBooted(2))
     assert effects[0] == RaiseFloor(2)
     assert isinstance(effects[-1], Send)
+
+
+def test_no_free_slot_among_those_we_would_try() -> None:
+    """Where the station lists no slots, the reason names the ones that were thought of."""
+    given = progress(facts=Facts(active_slot=1))
+    given = replace(given, plan=plan(slots=(1,)))
+    after, _ = decide(AskingForRoots(progress=given), root_listed())
+    assert "lists 1 and uses 1" in after.reason
 
 
 def test_a_warning_is_told_once() -> None:

@@ -79,6 +79,24 @@ def test_choice(row: Row) -> None:
     assert active_slot(given) not in row.free
 
 
+@pytest.mark.parametrize(
+    ("facts", "ours", "expected"),
+    [
+        pytest.param(Facts(active_slot=0, priority=(1,)), 2, 0, id="told"),
+        pytest.param(Facts(priority=(1,)), 2, 1, id="the only one in the list"),
+        pytest.param(Facts(priority=(1, 2)), 2, 2, id="ours, in the list"),
+        pytest.param(Facts(priority=(1, 3)), 2, None, id="ours, not in the list"),
+        pytest.param(Facts(priority=(1, 2)), None, None, id="one of two"),
+        pytest.param(Facts(), 2, 2, id="ours, no list"),
+        pytest.param(Facts(), None, None, id="nothing known"),
+    ],
+)
+def test_active_slot(facts: Facts, ours: int | None, expected: int | None) -> None:
+    """The station's word first, then what follows from its list, then what we remember."""
+    given = progress(facts=facts)
+    assert active_slot(replace(given, plan=replace(given.plan, active_slot=ours))) == expected
+
+
 def test_interfaces() -> None:
     """The interface the station uses comes first, and once; the others follow in the plan's order."""
     known = interfaces(progress(facts=Facts(interface=OCPPInterface.WIRELESS1)))
