@@ -228,7 +228,7 @@ class Door:
         except (ssl.SSLError, OSError) as error:
             reason, advice = tls.explain(error)
             self._emit(HandshakeFailed(door=self.spec.name, address=address, reason=reason, advice=advice))
-            return None  # the transport owns the socket and closes it behind the alert
+            return None
         return reader
 
     async def _decide(self, reader: HeadReader, address: str) -> None:

@@ -58,11 +58,11 @@ class DoorContext(ssl.SSLContext):
     """
 
     @property
-    def verify_mode(self) -> ssl.VerifyMode:  # type: ignore[override]
+    def verify_mode(self) -> ssl.VerifyMode:
         return ssl.CERT_NONE
 
     @verify_mode.setter
-    def verify_mode(self, value: ssl.VerifyMode) -> None:
+    def verify_mode(self, value: int) -> None:
         ssl.SSLContext.verify_mode.fset(self, value)  # type: ignore[attr-defined]
 
 
@@ -104,8 +104,10 @@ async def handshake(
     with sock.dup() as guard:  # keeps the connection when the transport closes its socket behind the alert
         try:
             return await _handshake(sock, context, protocol, timeout=timeout)
-        except ssl.SSLError:
-            await _linger(guard)
+        except (ssl.SSLError, OSError) as error:
+            if isinstance(error, ssl.SSLError):
+                await _linger(guard)
+            sock.close()  # aiofastnet leaves it open when the first record was bad already
             raise
 
 
