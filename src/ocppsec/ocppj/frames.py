@@ -6,9 +6,10 @@ CALLERROR the standard asks for, or none where the standard asks for silence: an
 Readings chosen here:
 
 * A message id that cannot be read, is empty or is longer than 36 characters is answered with id "-1" (4.2.3).
-* A type number other than 2, 3 and 4 is answered with MessageTypeNotSupported.  Part 4 says both that such a
-  message "shall be ignored" (4.1.3) and that the code exists for answering it (4.3); the sender learns more
-  from an answer, and since an answer is never answered nothing can come of it.
+* A type number other than 2, 3 and 4 is answered with MessageTypeNotSupported.  Part 4 asks to ignore the
+  payload (4.1.3) and asks for this CALLERROR (4.4); both are done: the sender learns that it has to fall back,
+  and since an answer is never answered nothing more comes of it.
+* A payload of null is an empty one (4.1.5: discouraged, not forbidden).  We never write it.
 * A name twice in one object is refused: two readers would see two different messages (RFC 8259, 4).
 """
 
@@ -29,7 +30,7 @@ CALL_RESULT: Final = 3
 CALL_ERROR: Final = 4
 
 MAX_CODE: Final = 50
-"""An errorCode is a text of at most 50 characters (4.2.3); what is longer is cut."""
+"""The longest of the standard (4.3) has 29 characters; what a peer invents is cut here, for the sake of logs."""
 
 MAX_DEPTH: Final = 64
 """Official messages nest seven deep; DataTransfer and customData may go further, but not without end."""
@@ -187,8 +188,8 @@ def _not_json(raw: bytes) -> Unreadable:
     return _refusal(id_, ErrorCode.FORMAT_VIOLATION if id_ else ErrorCode.RPC_FRAMEWORK_ERROR, reason)
 
 
-def _second_look(raw: bytes) -> CallError:
-    """JSON, perhaps, but no frame: say what is wrong.  A careless CALLERROR still counts as one."""
+def _second_look(raw: bytes) -> Frame:
+    """JSON, perhaps, but no frame: say what is wrong.  A careless answer or an empty payload still counts."""
     try:
         parts = _any_decoder.decode(raw)
     except (ValueError, RecursionError):
@@ -196,6 +197,11 @@ def _second_look(raw: bytes) -> CallError:
     if not isinstance(parts, list) or not parts:
         raise _refusal(None, ErrorCode.RPC_FRAMEWORK_ERROR, "not a list that begins with a message type")
     kind, id_ = parts[0], _usable_id(parts[1]) if len(parts) > 1 else None
+    match parts:
+        case [2, str(), str(action), None] if id_ is not None:
+            return Call(id_, action, {})
+        case [3, str(), None] if id_ is not None:
+            return CallResult(id_, {})
     if kind == CALL:
         raise _wrong_call(parts, id_)
     if kind == CALL_ERROR and id_ is not None and len(parts) > 2 and isinstance(parts[2], str):

@@ -16,7 +16,11 @@ class DropReason(StrEnum):
     UNREADABLE_ANSWER = "unreadable-answer"
     """Meant as an answer, but to what cannot be read."""
     REPEATED_CALL = "repeated-call"
-    """A CALL with the id of one that still waits for its answer; one answer serves both."""
+    """A CALL with the id of one that still waits for its answer; one answer serves both.
+
+    Part 4, 4.2.3 lists this among the reasons for a CALLERROR, and allows dropping.  A CALLERROR with that id
+    would be taken for the answer to the first.
+    """
     PEER_COULD_NOT_READ = "peer-could-not-read"
     """A CALLERROR with id "-1": the peer could not read something we sent."""
 

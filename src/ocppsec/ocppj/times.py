@@ -10,7 +10,7 @@ _DATE_TIME = re.compile(
 
 
 def to_wire(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds (Part 4, 3.3: at most three decimals).  *moment* must be aware."""
+    """RFC 3339 in UTC with milliseconds (Part 2, time format: at most three decimals).  *moment* must be aware."""
     if moment.utcoffset() is None:
         raise ValueError("a point in time without an offset means nothing on the wire")
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -47,7 +47,8 @@ def test_a_frame_and_its_text_are_one(text, frame):
         pytest.param('[2,"a1",7,{}]', "a1", "RpcFrameworkError", id="action is no text"),
         pytest.param('[2,"a1",null,{}]', "a1", "RpcFrameworkError", id="action is null"),
         pytest.param('[2,"a1","Heartbeat",[]]', "a1", "FormatViolation", id="payload is a list"),
-        pytest.param('[2,"a1","Heartbeat",null]', "a1", "FormatViolation", id="payload is null"),
+        pytest.param('[2,"","Heartbeat",null]', "-1", "RpcFrameworkError", id="payload is null, id is empty"),
+        pytest.param('[2,"a1",null,null]', "a1", "RpcFrameworkError", id="payload and action are null"),
         pytest.param('[2,"","Heartbeat",{}]', "-1", "RpcFrameworkError", id="empty id"),
         pytest.param('[2,17,"Heartbeat",{}]', "-1", "RpcFrameworkError", id="id is a number"),
         pytest.param('[2,["a"],"Heartbeat",{}]', "-1", "RpcFrameworkError", id="id is a list"),
@@ -118,6 +119,7 @@ def test_what_is_no_frame_gets_the_callerror_of_the_standard(text, id_, code):
         pytest.param('[3,"a1"]', "a1", id="result without payload"),
         pytest.param('[3,"a1",{},{}]', "a1", id="result with too much"),
         pytest.param('[3,"a1",[]]', "a1", id="result with a list"),
+        pytest.param('[3,"",null]', None, id="result with null and an empty id"),
         pytest.param('[3,"a1",{"a":1,"a":2}]', "a1", id="result with a name twice"),
         pytest.param(f'[3,"a1",{{"a":{"[" * 100}{"]" * 100}}}]', "a1", id="result too deep"),
         pytest.param(f'[3,"a1",{DEEP}', "a1", id="result of 100,000 lists"),
@@ -183,9 +185,22 @@ def test_a_careless_callerror_still_counts(text, frame):
         pytest.param(f'[2,"a1","X",{{"a":{"9" * 4000}}}]', id="4,000 digits"),
     ],
 )
-def test_unusual_frames_are_frames(text):
+def test_unusual_calls_are_calls(text):
     """What looks odd but breaks no rule is let through."""
     assert isinstance(decode(text), Call)
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        pytest.param('[2,"a1","Heartbeat",null]', Call("a1", "Heartbeat", {}), id="CALL"),
+        pytest.param('[3,"a1",null]', CallResult("a1", {}), id="CALLRESULT"),
+    ],
+)
+def test_null_is_an_empty_payload(text, frame):
+    """Part 4, 4.1.5: null for "no payload" is understood, and written as an object."""
+    assert decode(text) == frame
+    assert encode(frame) == text.replace("null", "{}")
 
 
 @pytest.mark.parametrize(

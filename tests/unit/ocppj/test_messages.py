@@ -90,7 +90,7 @@ def test_a_type_is_what_its_schema_says(kind):
 
 
 def test_an_unset_option_is_left_out():
-    """Part 4, 4.2.1: absent optionals are absent, not null."""
+    """Part 4, 4.1.5: absent optionals are absent, not null."""
     request = messages.SignCertificateRequest(csr="x")
     assert to_payload(request) == {"csr": "x"}
     check_request(request.action, to_payload(request), ours=True)

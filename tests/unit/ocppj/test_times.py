@@ -51,7 +51,7 @@ def test_what_is_no_point_in_time_is_refused(text):
 
 
 def test_we_write_utc_with_milliseconds():
-    """Part 4, 3.3: at most three decimals, and always an offset."""
+    """Part 2, time format: at most three decimals, and always an offset."""
     assert to_wire(NOON.replace(microsecond=123999)) == "2031-01-05T12:00:00.123Z"
     assert to_wire(NOON.astimezone(timezone(timedelta(hours=5)))) == "2031-01-05T12:00:00.000Z"
 

@@ -15,7 +15,7 @@ Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Wire(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A value of the standard.  Absent optionals are None and are left out on the wire (Part 4, 4.2.1)."""
+    """A value of the standard.  Absent optionals are None and are left out on the wire (Part 4, 4.1.5)."""
 
     hidden: ClassVar[frozenset[str]] = frozenset()
     """Fields that may hold a password; no repr shows them."""
