@@ -232,11 +232,8 @@ def test_stations_come_and_go(shared):
     given = shared.run("station", "add", "CS2", "--password-file", str(own), "--json").json
     assert given["password"] is None
     assert shared.run("station", "add", "CS3", "--password-stdin", stdin="another-password-42\n").code == 0
-    assert [one["identity"] for one in shared.run("station", "list", "--json").json["stations"]] == [
-        "CS2",
-        "CS3",
-        "CS|1",
-    ]
+    listed = [one["identity"] for one in shared.run("station", "list", "--json").json["stations"]]
+    assert [identity for identity in listed if identity.startswith("CS")] == ["CS2", "CS3", "CS|1"]
     assert "SN 1" in shared.run("station", "list").out
     assert shared.run("station", "show", "CS|1", "--json").json["serial_number"] == "SN 1"
     assert shared.run("station", "why", "CS|1", "--json").json["registered"]

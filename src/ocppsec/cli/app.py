@@ -103,6 +103,14 @@ def up(
     run_up(state=state, config=config, flags=flags, as_json=json)
 
 
+@app.command()
+def doctor(json: Json = False, state: State = None) -> None:
+    """Look at what is wrong most often, and say what to do; exit code 1 when something is."""
+    from ocppsec.cli.doctor import run
+
+    run(as_json=json, state=state)
+
+
 @station.command("add")
 def station_add(
     identity: Identity,

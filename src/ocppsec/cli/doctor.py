@@ -1,0 +1,117 @@
+"""``ocppsec doctor``: looks at the things that are wrong most often, and says what to do about each.
+
+Exit code 1 when something is wrong.  What could not be looked at is told as such and never counts as right.
+"""
+
+import socket
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ocppsec.cli.client import Api
+from ocppsec.cli.failure import Failure
+from ocppsec.cli.output import print_json, printable
+from ocppsec.cli.state import state_directory
+from ocppsec.observability.security_log import Broken, Intact, verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    about: str
+    verdict: str
+    """``right``, ``wrong`` or ``not looked at``."""
+    said: str
+    next: str = ""
+
+
+def run(*, as_json: bool, state: Path | None) -> None:
+    findings = examine(state_directory(state))
+    if as_json:
+        print_json({"findings": [asdict(one) for one in findings]})
+    else:
+        for one in findings:
+            print(printable(f"{one.verdict:<14} {one.about}: {one.said}"))
+            if one.next:
+                print(printable(f"{'':<14} next: {one.next}"))
+    wrong = sum(one.verdict == "wrong" for one in findings)
+    if wrong:
+        raise Failure(f"{wrong} of {len(findings)} things are wrong")
+
+
+def examine(directory: Path) -> list[Finding]:
+    return [about_directory(directory), about_security_log(directory), *about_server(directory)]
+
+
+def about_directory(directory: Path) -> Finding:
+    about = "state directory"
+    if not directory.is_dir():
+        return Finding(
+            about=about,
+            verdict="wrong",
+            said=f"{directory} is not there",
+            next=f"ocppsec up --state {directory}",
+        )
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & 0o077:
+        return Finding(
+            about=about,
+            verdict="wrong",
+            said=f"others can look into {directory} (mode {mode:04o})",
+            next=f"chmod 700 {directory}",
+        )
+    return Finding(about=about, verdict="right", said=f"{directory} is for its owner alone")
+
+
+def about_security_log(directory: Path) -> Finding:
+    about, path = "security log", directory / "security-log.jsonl"
+    try:
+        found = verify(path)
+    except OSError as error:
+        return Finding(about=about, verdict="not looked at", said=f"{path}: {error.strerror}")
+    match found:
+        case Intact(rows=rows, last=last):
+            return Finding(
+                about=about, verdict="right", said=f"{rows} rows, unbroken; the last hash is {last}"
+            )
+        case Broken(row=row, reason=reason):
+            return Finding(
+                about=about,
+                verdict="wrong",
+                said=f"row {row} of {path}: {reason}",
+                next="find out who changed the file; compare it with a copy",
+            )
+
+
+def about_server(directory: Path) -> Iterable[Finding]:
+    try:
+        with Api.find(directory) as api:
+            doors = api.get("/doors")["doors"]
+            yield Finding(about="server", verdict="right", said=f"it answers, with {len(doors)} doors open")
+    except Failure as failure:
+        yield Finding(about="server", verdict="wrong", said=failure.what, next=failure.next)
+        yield Finding(about="hostname", verdict="not looked at", said="only the server knows it")
+        return
+    yield about_hostname(urlsplit(doors[0]["url"]).hostname or "", socket.getaddrinfo)
+
+
+def about_hostname(hostname: str, resolve: Callable[[str, None], object]) -> Finding:
+    about = "hostname"
+    if hostname == "localhost":
+        return Finding(
+            about=about,
+            verdict="wrong",
+            said="the certificates are made out to localhost: only stations on this machine accept them",
+            next="ocppsec up --hostname FQDN --host 0.0.0.0",
+        )
+    try:
+        resolve(hostname, None)
+    except OSError as error:
+        return Finding(
+            about=about,
+            verdict="wrong",
+            said=f"{hostname} has no address here: {error.strerror or error}",
+            next="enter the name in the DNS that the stations use",
+        )
+    return Finding(about=about, verdict="right", said=f"{hostname} has an address")

@@ -1,0 +1,57 @@
+"""What the doctor looks at."""
+
+import pytest
+
+from ocppsec.cli.doctor import about_directory, about_hostname, about_security_log, examine
+from ocppsec.observability import SecurityLog
+
+
+def resolves(_name, _port):
+    return []
+
+
+def knows_nobody(_name, _port):
+    raise OSError(-2, "Name or service not known")
+
+
+@pytest.mark.parametrize(
+    ("hostname", "resolve", "verdict"),
+    [
+        ("csms.example", resolves, "right"),
+        ("csms.example", knows_nobody, "wrong"),
+        ("localhost", resolves, "wrong"),
+    ],
+)
+def test_the_hostname(hostname, resolve, verdict):
+    """A name stations cannot use is wrong, and each finding that is wrong says what to do."""
+    found = about_hostname(hostname, resolve)
+    assert found.verdict == verdict
+    assert bool(found.next) == (verdict == "wrong")
+
+
+def test_the_state_directory(tmp_path):
+    """Missing and open to others are wrong."""
+    assert about_directory(tmp_path / "nothing").verdict == "wrong"
+    tmp_path.chmod(0o750)
+    assert about_directory(tmp_path).next == f"chmod 700 {tmp_path}"
+    tmp_path.chmod(0o700)
+    assert about_directory(tmp_path).verdict == "right"
+
+
+def test_the_security_log(tmp_path):
+    """Unbroken is right, changed is wrong, absent is not looked at: nothing unseen counts as right."""
+    assert about_security_log(tmp_path).verdict == "not looked at"
+    path = tmp_path / "security-log.jsonl"
+    log = SecurityLog(path)
+    log.append({"event": "a"})
+    log.append({"event": "b"})
+    log.close()
+    assert about_security_log(tmp_path).verdict == "right"
+    path.write_text(path.read_text().replace('"a"', '"c"'))
+    assert about_security_log(tmp_path).verdict == "wrong"
+
+
+def test_without_a_server_that_is_the_finding(tmp_path):
+    """No server is wrong; what only it knows was not looked at."""
+    verdicts = {one.about: one.verdict for one in examine(tmp_path)}
+    assert (verdicts["server"], verdicts["hostname"]) == ("wrong", "not looked at")
