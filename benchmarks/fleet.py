@@ -21,7 +21,7 @@ from ocppsec.certificates.signing_request import make_request
 from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.service import Csms
 from ocppsec.profiles.password import generate
-from ocppsec.registry.records import CertificateRecord, CertificateState
+from ocppsec.profiles.record import CertificateRecord, CertificateState
 
 ORGANIZATION = "Benchmark"
 HOSTNAME = "localhost"

@@ -28,12 +28,12 @@ class Size:
     idle: int
     connects: int
     speakers: int
-    seconds: float
+    cpu_seconds: float
     rounds: int
 
 
-FULL = Size(idle=500, connects=1000, speakers=50, seconds=3.0, rounds=3)
-QUICK = Size(idle=200, connects=200, speakers=50, seconds=1.0, rounds=1)
+FULL = Size(idle=500, connects=1000, speakers=50, cpu_seconds=2.0, rounds=3)
+QUICK = Size(idle=200, connects=200, speakers=50, cpu_seconds=0.5, rounds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Bench:
             server=server.process.pid,
             kind=kind,
             count=count,
-            seconds=self.size.seconds,
+            cpu_seconds=self.size.cpu_seconds,
         )
         with child("benchmarks.load", [], self.directory / "load.log") as process:
             process.say(msgspec.json.encode(job).decode())

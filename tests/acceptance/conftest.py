@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rig.fixtures import (
     crew,
+    house,
     identity,
     new_up,
     on_three,
@@ -19,6 +20,7 @@ from rig.fixtures import (
 
 __all__ = [
     "crew",
+    "house",
     "identity",
     "new_up",
     "on_three",

@@ -7,16 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
 from ocppsec.registry import store as contract
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.open import open_store
 from ocppsec.registry.records import (
-    AdmissionRecord,
     Attempt,
     AttemptOutcome,
     BootFacts,
-    CertificateRecord,
-    CertificateState,
     NewStation,
     SecurityEventRecord,
     Station,

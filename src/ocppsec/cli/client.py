@@ -124,4 +124,5 @@ def problem(response: httpx2.Response) -> Failure:
 
 
 def station_path(identity: str, *more: str) -> str:
-    return "/".join(["/stations", quote(identity, safe=""), *more])
+    """Nothing in *identity* can leave its place: slashes are encoded, and dots, which a client would follow."""
+    return "/".join(["/stations", quote(identity, safe="").replace(".", "%2E"), *more])

@@ -19,7 +19,7 @@ from ocppsec.certificates.request import (
     requested_key,
 )
 from ocppsec.events import CertificateIssued, CertificateRequestRefused, Emit
-from ocppsec.registry.records import CertificateRecord, CertificateState
+from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.store import NotRegistered, Store
 
 

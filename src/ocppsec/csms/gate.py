@@ -24,10 +24,11 @@ from ocppsec.profiles.presented import (
     presented_over_plain,
     presented_over_tls,
 )
+from ocppsec.profiles.record import AdmissionRecord
 from ocppsec.profiles.refusal import Refused, refused_store_unavailable, refused_too_many_failures
 from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry import store as registry
-from ocppsec.registry.records import AdmissionRecord, Attempt, AttemptOutcome
+from ocppsec.registry.records import Attempt, AttemptOutcome
 
 SUBPROTOCOL = "ocpp2.0.1"
 PATH = "/ocpp"

@@ -47,7 +47,13 @@ from ocppsec.profiles.admission import Policy
 from ocppsec.profiles.password import PEPPER_BYTES, Hasher
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.throttle import LoginThrottle
-from ocppsec.registry.records import Attempt, AttemptOutcome, Station, Upgrade, UpgradeStatus
+from ocppsec.registry.records import (
+    Attempt,
+    AttemptOutcome,
+    Station,
+    Upgrade,
+    UpgradeStatus,
+)
 from ocppsec.registry.store import NotRegistered, RegistryError, Store
 
 _SWEEP_SECONDS = 5.0

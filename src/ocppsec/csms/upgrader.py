@@ -19,7 +19,12 @@ from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClose
 from ocppsec.ocppj.errors import LocalError, OcppError
 from ocppsec.ocppj.messages import NotifyReportRequest, parse_response, to_payload
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.records import Upgrade, UpgradeChange, UpgradeStatus, UpgradeStep
+from ocppsec.registry.records import (
+    Upgrade,
+    UpgradeChange,
+    UpgradeStatus,
+    UpgradeStep,
+)
 from ocppsec.registry.store import RegistryError, Store, Superseded
 from ocppsec.upgrades import exchange, workflow
 from ocppsec.upgrades.plan import Plan, StationAtStart

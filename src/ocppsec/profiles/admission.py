@@ -24,8 +24,8 @@ from ocppsec.profiles.presented import (
     TlsNothing,
 )
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
 from ocppsec.profiles.refusal import RefusalReason, Refused, refuse
-from ocppsec.registry.records import AdmissionRecord, CertificateRecord, CertificateState
 
 Verify = Callable[[str, str, bytes], bool]
 """Does this hash, of this identity, stand for this password?  See `ocppsec.profiles.password.Hasher.verify`."""

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
 from ocppsec.registry.records import (
-    AdmissionRecord,
     Attempt,
     BootFacts,
-    CertificateRecord,
-    CertificateState,
     NewStation,
     SecurityEventRecord,
     Station,

@@ -10,12 +10,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
 from ocppsec.registry.records import (
-    AdmissionRecord,
     Attempt,
     BootFacts,
-    CertificateRecord,
-    CertificateState,
     NewStation,
     SecurityEventRecord,
     Station,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rig.crew import Crew
+from rig.house import House
 from rig.server import Up, eventually
 
 _numbers = itertools.count(1)
@@ -35,6 +36,22 @@ def new_up(tmp_path):
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+def house(tmp_path):
+    """Makes a CSMS inside of the test; it ends with the test, and no bug may have shown itself meanwhile."""
+    made = []
+
+    def make(**settings):
+        house = House(tmp_path / f"house-{len(made)}", **settings)
+        made.append(house)
+        return house
+
+    yield make
+    for house in made:
+        house.close()
+        assert not house.errors
 
 
 @pytest.fixture

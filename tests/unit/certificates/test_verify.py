@@ -59,7 +59,7 @@ def why(call, *args, **kwargs) -> Failure:
 
 
 @pytest.mark.parametrize("family", list(KeyFamily))
-def test_what_our_ca_issues_is_accepted(  # noqa: PLR0917  pytest names them
+def test_what_our_ca_issues_is_accepted(
     key_of, hierarchy, approve, now, verify, family
 ):
     """Every kind of key, with the chain as CertificateSigned carries it."""
@@ -139,7 +139,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "reason"), CHANGES)
-def test_a_leaf_is_refused_for_what_is_wrong_with_it(  # noqa: PLR0917  pytest names them
+def test_a_leaf_is_refused_for_what_is_wrong_with_it(
     leaf, hierarchy, verify, now, change, reason
 ):
     """A02.FR.06: validity, properties (5xx), who it is for."""
@@ -200,7 +200,7 @@ def test_a_root_of_the_same_name_with_another_key_does_not_do(
         pytest.param(Kind.SERVER_ISSUER, {}, Failure.WRONG_PURPOSE, id="for servers only"),
     ],
 )  # fmt: skip
-def test_an_intermediate_has_to_be_a_ca_for_clients(  # noqa: PLR0917  pytest names them
+def test_an_intermediate_has_to_be_a_ca_for_clients(
     make_certificate, hierarchy, leaf, verify, other_key, kind, change, reason
 ):
     """A leaf cannot issue leaves, and the server-issuing CA no stations."""
@@ -209,7 +209,7 @@ def test_an_intermediate_has_to_be_a_ca_for_clients(  # noqa: PLR0917  pytest na
     assert why(verify, (leaf(issuer=issuer), certificate)) is reason
 
 
-def test_an_expired_intermediate_is_refused(  # noqa: PLR0917  pytest names them
+def test_an_expired_intermediate_is_refused(
     make_certificate, hierarchy, leaf, verify, now, other_key
 ):
     """The leaf's own validity does not save it."""

@@ -83,4 +83,5 @@ def test_all_pages_are_read(tmp_path):
 
 def test_an_identity_is_one_segment():
     """No character of an identity can leave its place in the path."""
-    assert station_path("a/../b?c#d|e", "why") == "/stations/a%2F..%2Fb%3Fc%23d%7Ce/why"
+    assert station_path("a/../b?c#d|e", "why") == "/stations/a%2F%2E%2E%2Fb%3Fc%23d%7Ce/why"
+    assert station_path("..") == "/stations/%2E%2E"

@@ -27,6 +27,7 @@ from ocppsec.profiles.presented import (
     TlsNothing,
 )
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
 from ocppsec.profiles.refusal import (
     STATUS,
     RefusalReason,
@@ -36,7 +37,6 @@ from ocppsec.profiles.refusal import (
     refused_tls_on_plain_door,
     refused_too_many_failures,
 )
-from ocppsec.registry.records import AdmissionRecord, CertificateRecord, CertificateState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2027, 1, 1, tzinfo=UTC)

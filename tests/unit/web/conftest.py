@@ -16,7 +16,12 @@ from ocppsec.csms.explain import explain
 from ocppsec.csms.service import AddedStation, ConnectionInfo, OpenDoor
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
-from ocppsec.registry.records import NewStation, Upgrade, UpgradeStatus, UpgradeStep
+from ocppsec.registry.records import (
+    NewStation,
+    Upgrade,
+    UpgradeStatus,
+    UpgradeStep,
+)
 from ocppsec.registry.store import NotRegistered
 from ocppsec.web.access import Access
 from ocppsec.web.api import create_app

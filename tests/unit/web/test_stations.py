@@ -8,7 +8,13 @@ import pytest
 from ocppsec.csms.errors import CsmsNotReady
 from ocppsec.csms.service import ConnectionInfo
 from ocppsec.link.errors import CallRefused, CallTimedOut, LinkClosed
-from ocppsec.registry.records import Attempt, AttemptOutcome, SecurityEventRecord, UpgradeChange, UpgradeStep
+from ocppsec.registry.records import (
+    Attempt,
+    AttemptOutcome,
+    SecurityEventRecord,
+    UpgradeChange,
+    UpgradeStep,
+)
 from ocppsec.registry.store import StoreUnavailable
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

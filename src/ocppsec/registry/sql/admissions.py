@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
-from ocppsec.registry.records import AdmissionRecord, CertificateRecord
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord
 from ocppsec.registry.sql.certificates import COLUMNS as CERTIFICATE_COLUMNS
 from ocppsec.registry.sql.certificates import certificate_of
 from ocppsec.registry.sql.engine import Database, outages, understood

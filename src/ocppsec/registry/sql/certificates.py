@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ocppsec.registry.records import CertificateRecord, CertificateState
+from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.sql.tables import certificates as table
 from ocppsec.registry.sql.tables import stations
 from ocppsec.registry.store import KeyAlreadyUsed, NotRegistered

@@ -7,7 +7,12 @@ from sqlalchemy import bindparam, case, delete, func, insert, literal, select, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.records import BootFacts, NewStation, Station, UpgradeStatus
+from ocppsec.registry.records import (
+    BootFacts,
+    NewStation,
+    Station,
+    UpgradeStatus,
+)
 from ocppsec.registry.sql import certificates
 from ocppsec.registry.sql.tables import Profile, passwords, upgrades
 from ocppsec.registry.sql.tables import stations as table

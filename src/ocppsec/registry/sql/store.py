@@ -11,12 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
 from ocppsec.registry.records import (
-    AdmissionRecord,
     Attempt,
     BootFacts,
-    CertificateRecord,
-    CertificateState,
     NewStation,
     SecurityEventRecord,
     Station,

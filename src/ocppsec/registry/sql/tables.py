@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.records import AttemptOutcome, CertificateState, UpgradeStatus
+from ocppsec.profiles.record import CertificateState
+from ocppsec.registry.records import AttemptOutcome, UpgradeStatus
 
 
 class Moment(TypeDecorator[datetime]):

@@ -6,7 +6,12 @@ from typing import Final
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ocppsec.registry.records import Upgrade, UpgradeChange, UpgradeStatus, UpgradeStep
+from ocppsec.registry.records import (
+    Upgrade,
+    UpgradeChange,
+    UpgradeStatus,
+    UpgradeStep,
+)
 from ocppsec.registry.sql import stations
 from ocppsec.registry.sql.tables import upgrade_steps
 from ocppsec.registry.sql.tables import upgrades as table
