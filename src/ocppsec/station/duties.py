@@ -205,7 +205,7 @@ class Duties:
     # -- A04: security events -----------------------------------------------------------------------------
     def _events_can_go(self) -> bool:
         inner = self._inner
-        return bool(inner.kept.undelivered) 
+        return bool(inner.kept.undelivered) and inner.registration == RegistrationStatus.ACCEPTED
 
     async def _send_events(self) -> None:
         """A04.FR.02: in order, each until it is answered."""
