@@ -273,6 +273,22 @@ def test_der_behind_the_request_is_refused(station_key, as_pem):
     assert codes(check_request(as_pem(der + b"\x05\x00"), EXPECTED)) == {"unreadable"}
 
 
+@pytest.mark.parametrize(
+    "der",
+    [
+        pytest.param("3000", id="empty"),
+        pytest.param("0500", id="no sequence"),
+        pytest.param("3006050005000500", id="info is no sequence"),
+        pytest.param("3006300005000500", id="empty info"),
+        pytest.param("300d30070201003000300005000500", id="key without algorithm"),
+        pytest.param("3012300c020100300731053003060103300005000500", id="name without value"),
+    ],
+)
+def test_a_request_that_lacks_parts_is_refused(as_pem, der):
+    """PEM and DER are right, a part of RFC 2986 is not there."""
+    assert codes(check_request(as_pem(bytes.fromhex(der)), EXPECTED)) == {"unreadable"}
+
+
 def test_all_that_is_wrong_is_said_at_once(vectors):
     """Nobody repairs a firmware one refusal at a time."""
     other = Expected(serial_number="CP-9", organization="Other", unsafe_connection=True)

@@ -59,9 +59,7 @@ def why(call, *args, **kwargs) -> Failure:
 
 
 @pytest.mark.parametrize("family", list(KeyFamily))
-def test_what_our_ca_issues_is_accepted(
-    key_of, hierarchy, approve, now, verify, family
-):
+def test_what_our_ca_issues_is_accepted(key_of, hierarchy, approve, now, verify, family):
     """Every kind of key, with the chain as CertificateSigned carries it."""
     key = key_of(family)
     issued = issue_station_certificate(approve(key), hierarchy.stations, now=now, serial=1 << 150)
@@ -139,9 +137,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "reason"), CHANGES)
-def test_a_leaf_is_refused_for_what_is_wrong_with_it(
-    leaf, hierarchy, verify, now, change, reason
-):
+def test_a_leaf_is_refused_for_what_is_wrong_with_it(leaf, hierarchy, verify, now, change, reason):
     """A02.FR.06: validity, properties (5xx), who it is for."""
     change = {name: now + value if isinstance(value, timedelta) else value for name, value in change.items()}
     if change.get("not_after", now) < now:
@@ -209,9 +205,7 @@ def test_an_intermediate_has_to_be_a_ca_for_clients(
     assert why(verify, (leaf(issuer=issuer), certificate)) is reason
 
 
-def test_an_expired_intermediate_is_refused(
-    make_certificate, hierarchy, leaf, verify, now, other_key
-):
+def test_an_expired_intermediate_is_refused(make_certificate, hierarchy, leaf, verify, now, other_key):
     """The leaf's own validity does not save it."""
     certificate = make_certificate(
         Kind.STATION_ISSUER,
