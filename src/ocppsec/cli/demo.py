@@ -86,7 +86,7 @@ def _directory(state: Path | None) -> Path:
 
 
 async def _demo(directory: Path, log: TextIO, story: Story, *, stations: int, once: bool) -> bool:
-    """True when the story ended as it should, or was cut short by the one who watched."""
+    """True when the story ended as it should; cut short with *once*, it did not."""
     told_to_end = end_on_signals()
     async with served(SETTINGS, directory, log=log) as running, asyncio.TaskGroup() as group:
         telling = group.create_task(_tell(running, story, stations, once=once))
@@ -96,7 +96,7 @@ async def _demo(directory: Path, log: TextIO, story: Story, *, stations: int, on
             ending.cancel()
             return telling.result()
         telling.cancel()
-        return True
+        return not once
 
 
 async def _tell(running: Served, story: Story, count: int, *, once: bool) -> bool:
@@ -123,13 +123,22 @@ async def _stations(running: Served, story: Story, count: int) -> AsyncIterator[
         for climber in climbers:
             group.create_task(climber.station.run(), name=climber.identity)
         try:
-            async with asyncio.timeout(PATIENCE):
-                for climber in climbers:
-                    await climber.station.until(lambda station: station.accepted, timeout=PATIENCE)
+            await _all_accepted(climbers)
             yield climbers
         finally:
             for climber in climbers:
                 climber.station.stop()
+
+
+async def _all_accepted(climbers: list[Climber]) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for climber in climbers:
+                await climber.station.until(lambda station: station.accepted, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise Failure(
+            f"the stations did not all boot within {PATIENCE:g} s", why="is this machine busy?"
+        ) from error
 
 
 async def _enlist(running: Served, story: Story, number: int) -> Climber:

@@ -46,7 +46,7 @@ class Failure(Exception):  # noqa: N818  ends a command; caught once, at the rim
 def guarded(command: Callable[[], object]) -> int:
     """Run *command*; gives the exit code."""
     try:
-        command()
+        _ungrouped(command)
     except Failure as failure:
         print(failure.tell(), file=sys.stderr)
         return failure.code
@@ -61,6 +61,17 @@ def guarded(command: Callable[[], object]) -> int:
         print(bug_report(error).tell(), file=sys.stderr)
         return ExitCode.FAILED
     return ExitCode.OK
+
+
+def _ungrouped(command: Callable[[], object]) -> None:
+    """Run *command*; what a task group wrapped although it was alone is raised by itself."""
+    try:
+        command()
+    except BaseExceptionGroup as group:
+        alone: BaseException = group
+        while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
+            alone = alone.exceptions[0]
+        raise alone from None
 
 
 def bug_report(error: BaseException) -> Failure:
@@ -89,6 +100,11 @@ def crash_directory() -> Path:
 def describe(error: BaseException) -> str:
     """The exception and its way through the code, without anything that could be a secret."""
     lines = [f"ocppsec {ocppsec.__version__}, Python {sys.version.split()[0]} on {sys.platform}", ""]
+    return "\n".join([*lines, *_described(error)]) + "\n"
+
+
+def _described(error: BaseException) -> list[str]:
+    lines: list[str] = []
     link: BaseException | None = error
     while link is not None:
         lines.append(f"{type(link).__module__}.{type(link).__qualname__}: {without_long_words(str(link))}")
@@ -96,8 +112,10 @@ def describe(error: BaseException) -> str:
             f"  {frame.filename}:{frame.lineno} in {frame.name}"
             for frame in traceback.extract_tb(link.__traceback__)
         ]
+        for member in link.exceptions if isinstance(link, BaseExceptionGroup) else ():
+            lines += [f"  | {line}" for line in _described(member)]
         link = link.__cause__ or link.__context__
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def without_long_words(text: str) -> str:

@@ -191,9 +191,10 @@ class SpokenStory:
         self._say(f"  {escape(explanation.summary)}")
         for attempt in explanation.attempts[:2]:
             self._say(f"  {attempt.outcome}, {escape(attempt.reason)} at door {escape(attempt.door)}")
-            self._say(f"    presented: {escape(attempt.presented)}")
-            self._say(f"    expected:  {escape(attempt.expected)}")
-            self._say(f"    advice:    {escape(attempt.advice)}")
+            facts = Table.grid(padding=(0, 2))
+            for name in ("presented", "expected", "advice"):
+                facts.add_row(f"    {name}", escape(getattr(attempt, name)))
+            self._out.print(facts)
 
     def ends(self, rides: Sequence[Ride], attempts: Sequence[Attempted], *, good: bool) -> None:
         self._say()

@@ -98,3 +98,27 @@ def test_the_description_names_version_and_place():
     assert told.startswith("ocppsec ")
     assert "test_failure.py:" in told
     assert PASSWORD not in told
+
+
+def test_a_failure_out_of_a_task_group_is_told_as_it_is(capsys):
+    """A task group wraps what a task raised; the user sees the failure, with its exit code."""
+
+    def command():
+        raise ExceptionGroup("tasks", [ExceptionGroup("tasks", [Failure("gone", code=ExitCode.NOT_FOUND)])])
+
+    assert guarded(command) == 5
+    assert capsys.readouterr().err == "error: gone\n"
+
+
+def test_every_member_of_a_group_is_described():
+    """Of several bugs at once each is named with its place."""
+    errors = []
+    for kind in (ValueError, KeyError):
+        try:
+            raise kind(PASSWORD)
+        except kind as error:
+            errors.append(error)
+    told = describe(ExceptionGroup("tasks", errors))
+    assert "ValueError" in told
+    assert "KeyError" in told
+    assert PASSWORD not in told
