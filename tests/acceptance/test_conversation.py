@@ -355,13 +355,10 @@ def test_answers_find_their_question_by_id(up, identity, station):
     """A foreign, an early, a doubled and a late answer change nothing (LESSONS 12)."""
     results = []
 
+    command = ["station", "call", identity, "GetInstalledCertificateIds", "--json"]
+
     def ask_twice():
-        for timeout in ("1", "10"):
-            results.append(
-                up.command(
-                    "station", "call", identity, "GetInstalledCertificateIds", "--json", "--timeout", timeout
-                )
-            )
+        results.extend([up.command(*command, "--timeout", "1"), up.command(*command, "--timeout", "10")])
 
     asking = threading.Thread(target=ask_twice)
     asking.start()
