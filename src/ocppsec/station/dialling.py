@@ -6,7 +6,7 @@ The CSMS has to be the one its certificate names before anything is said on the 
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from ocppsec.link.connect import connect
@@ -74,6 +74,14 @@ class Failure:
     event: str | None
     """The security event this calls for."""
     status: int | None = None
+
+
+class Dialler(Protocol):
+    """How a station makes a connection; `dial` is the right way."""
+
+    async def __call__(
+        self, attempt: Dial, handler: Handler, /, *, memory: Memory, new_id: Callable[[], str]
+    ) -> Link | Failure: ...
 
 
 async def dial(

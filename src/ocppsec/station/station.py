@@ -22,7 +22,7 @@ from ocppsec.station.attempts import Attempts, after_loss, after_reboot, own_rec
 from ocppsec.station.behaviour import STANDARD, Behaviour, reply_to
 from ocppsec.station.config import StationConfig
 from ocppsec.station.conversation import Conversation, Ended, Wake
-from ocppsec.station.dialling import Dial, Failure, dial
+from ocppsec.station.dialling import Dial, Dialler, Failure, dial
 from ocppsec.station.duties import Duties
 from ocppsec.station.happenings import Happening
 from ocppsec.station.inner import Inner
@@ -51,15 +51,20 @@ class Station:
         random: Callable[[], float],
         observe: Callable[[Happening], None] = lambda _happening: None,
         behaviour: Behaviour = STANDARD,
+        dialler: Dialler = dial,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        """*clock* gives aware times, *random* numbers from [0, 1)."""
+        """*clock* gives aware times, *random* numbers from [0, 1).
+
+        *behaviour* and *dialler* are where a manner changes what is answered and how connections are made.
+        """
         self.config = config
         self._observe = observe
         self._waiters: list[tuple[Callable[[Station], bool], asyncio.Future[None]]] = []
         self._inner = Inner(config, memory, clock=clock, tell=self._tell, new_id=new_id)
         self._random = random
         self._behaviour = behaviour
+        self._dialler = dialler
         self._stopping = asyncio.Event()
         self._attempts = self._from_the_first()
         self._dialling: asyncio.Timeout | None = None
@@ -237,7 +242,9 @@ class Station:
         self._talk = Conversation(self._answer, lambda reason: self._tell(told.Dropped(reason=reason)))
         try:
             async with asyncio.timeout(None) as self._dialling:
-                return await dial(attempt, self._talk, memory=self._inner.memory, new_id=self._inner.new_id)
+                return await self._dialler(
+                    attempt, self._talk, memory=self._inner.memory, new_id=self._inner.new_id
+                )
         except TimeoutError:
             return Failure(stage="tcp", reason="the station is being stopped", event=None)
         finally:
