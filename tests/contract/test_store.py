@@ -221,6 +221,21 @@ async def test_remove_station(store):
     assert await store.remove_station("CP1") is False
 
 
+async def test_removing_one_leaves_the_other(store):
+    """Another station keeps its password, certificates and open upgrade."""
+    for number, identity in ((1, "CP1"), (2, "CP2")):
+        await store.add_station(new_station(identity))
+        await store.add_certificate(certificate(number, identity, state=ACTIVE))
+        await store.begin_upgrade(upgrade(number, identity), [UpgradeStep(at=NOW, step="s")])
+    before = await store.admission_record("CP2")
+
+    await store.remove_station("CP1")
+
+    assert await store.admission_record("CP2") == before
+    assert [each.id for each in await store.open_upgrades()] == ["upgrade-2"]
+    assert len(await store.upgrade_steps("upgrade-2")) == 1
+
+
 async def test_certificates_of_a_removed_station(store):
     """They are revoked and known for ever, also when the identity is registered again."""
     await store.add_station(new_station())

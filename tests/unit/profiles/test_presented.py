@@ -101,6 +101,7 @@ def test_the_identity_is_known():
     [
         pytest.param([basic(b"CS001:x"), basic(b"CS001:x")], id="two headers"),
         pytest.param(["Bearer abc"], id="another scheme"),
+        pytest.param([basic(b"CS001:x").replace("Basic", "Bearer")], id="another scheme with our content"),
         pytest.param([""], id="empty"),
         pytest.param(["Basic"], id="no token"),
         pytest.param(["Basic !!!!"], id="not base64"),
@@ -168,8 +169,16 @@ def test_description_of_a_certificate():
 
     assert "\n" not in described
     assert len(described) < 300
-    assert "no O" in described
+    assert "no O," in described
     assert "2027-01-01" in described
+
+
+def test_description_names_holder_and_owner():
+    """A description tells serial number and organization, or that there is none."""
+    described = TlsClientCertificate(certificate()).describe()
+
+    assert "CN 'SN1', O 'CSO', serial number 1F" in described
+    assert "no CN, O 'CSO'" in TlsClientCertificate(certificate(common_names=())).describe()
 
 
 def test_other_descriptions():
