@@ -208,6 +208,7 @@ async def test_after_a_higher_profile_no_lower_slot_is_dialled(living, dialler, 
         dialler.links[0].close(1006)
         await dialled(station, dialler, 8)
         assert dialler.slots == [2, 2, 2, 3, 3, 2, 2, 2]
+        assert 1 not in {h.slot for h in station.happened if isinstance(h, told.Dialling)}
 
 
 async def test_a_lower_profile_is_never_dialled(living, dialler, world):
@@ -271,6 +272,8 @@ async def test_without_a_fallback_root_there_is_one_attempt(living, dialler, wor
     async with living(slots={1: world.profile(2)}, security_profile=2, last_good_slot=1) as station:
         await dialled(station, dialler, 3)
         assert set(dialler.attempts) == {(1, False)}
+        events = [event.type for event in station.remembered.undelivered]
+        assert events.count("InvalidCsmsCertificate") == 1  # one for the whole series
 
 
 # -- own certificates -------------------------------------------------------------------------------------
@@ -306,3 +309,25 @@ async def test_old_and_new_certificate_are_tried_in_turn(living, dialler, world)
         station._dialler = refusing
         await dialled(station, dialler, 6)
     assert presented[:6] == ["new", "new", "old", "new", "old", "new"]
+
+
+async def test_a_new_certificate_given_up_is_reported(living, dialler, world):
+    """A02.FR.28, 29: the old one connects again, the new one is gone, and the CSMS hears of it."""
+    old, new = OwnCertificate("old chain", "old"), OwnCertificate("new chain", "new")
+
+    async def only_the_old(attempt, handler, *, memory, new_id):
+        if attempt.own_certificate == new:
+            return UNREACHABLE
+        return await dialler(attempt, handler, memory=memory, new_id=new_id)
+
+    kept = {
+        "slots": {1: world.profile(3)},
+        "security_profile": 3,
+        "last_good_slot": 1,
+        "certificates": (old, new),
+    }
+    async with living(**kept) as station:
+        station._dialler = only_the_old
+        await accepted(station)
+        assert station.remembered.certificates == (old,)
+        assert "DiscardedRenewedClientCertificate" in [event.type for event in station.remembered.log]
