@@ -514,6 +514,19 @@ async def test_strangers_push_out_no_station(store):
     assert await store.attempts("CP1") == [attempt(0)]
 
 
+async def test_attempts_kept_in_all(store):
+    """A botnet with an address for each attempt pushes out the oldest, and fills nothing."""
+    for number in range(30_000):
+        await store.record_attempt(attempt(number, None, address=f"host {number}"))
+        if number % 2_000 == 0:
+            await store.attempts("CP1")
+
+    assert await store.attempts_from("host 0") == []
+    assert await store.attempts_from("host 4000") == []
+    assert len(await store.attempts_from("host 10000")) == 1
+    assert len(await store.attempts_from("host 29999")) == 1
+
+
 async def test_hostile_attempt(store):
     """Text of any kind and length is kept in some form and harms no other attempt."""
     await store.record_attempt(attempt(0, presented="\ud800\0" + "x" * 100_000, address="y" * 10_000))

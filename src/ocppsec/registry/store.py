@@ -107,7 +107,8 @@ class Store(Protocol):
         """Keep an attempt.  Returns at once; written soon, or dropped when the store has been away for long.
 
         The newest are kept: 50 of each registered identity; of those that claim none or an unknown one, 50 of
-        each address; 20,000 in all.  So strangers cannot fill the disk, nor push out what a station did.
+        each address; 20,000 in all; for a while a quarter more.  So strangers cannot fill the disk, nor can one
+        address push out what a station did.
         """
 
     async def attempts(self, identity: str, *, limit: int = 20) -> list[Attempt]:
