@@ -158,6 +158,8 @@ class CertificateRequestRefused(Event):
     security: ClassVar[bool] = True
     identity: str
     reasons: tuple[str, ...]
+    alarming: bool
+    """True for what no honest firmware does by mistake, such as another station's key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +171,16 @@ class CertificateIssued(Event):
     serial_number: str
     fingerprint: str
     not_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningFailed(Event):
+    """Our own CA could not sign an approved request; nothing was issued."""
+
+    name: ClassVar[str] = "signing-failed"
+    security: ClassVar[bool] = True
+    identity: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ asks again and an upgrade that resumes after a crash never cause a second one.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.issue import Issued, issue_station_certificate
+from ocppsec.certificates.ration import Ration
 from ocppsec.certificates.request import (
     ApprovedRequest,
     Expected,
@@ -53,8 +55,20 @@ class Certifier:
         self._emit = emit
         self._now = now
         self._serial = serial
+        self._ration = Ration()
 
-    async def judge(self, identity: str, csr: str) -> ApprovedRequest | Certified | RefusedRequest:
+    async def receive(
+        self, identity: str, csr: str, *, secure: bool
+    ) -> ApprovedRequest | Certified | RefusedRequest:
+        """Judge a request that has just arrived, rationed; *secure* says whether it came over TLS."""
+        too_many = self._ration.take(identity, time.monotonic())
+        if too_many is not None:
+            return self._refused(identity, RefusedRequest((too_many,)))
+        return await self._judge(identity, csr, secure=secure)
+
+    async def _judge(
+        self, identity: str, csr: str, *, secure: bool
+    ) -> ApprovedRequest | Certified | RefusedRequest:
         """What would come of *csr*: approval, the certificate it got before, or a refusal (then an event)."""
         station = await self._store.station(identity)
         if station is None:
@@ -62,7 +76,8 @@ class Certifier:
         own = await self._store.certificates(identity)
         key = requested_key(csr)
         for record in own:
-            if record.public_key_sha256 == key and record.state is CertificateState.PENDING:
+            unused = record.state is CertificateState.PENDING and record.not_after > self._now()
+            if record.public_key_sha256 == key and unused:
                 return Certified(chain=record.chain, fingerprint=record.fingerprint)
         used = frozenset(record.public_key_sha256 for record in own)
         foreign = key is not None and key not in used and await self._store.key_is_known(key)
@@ -74,16 +89,22 @@ class Certifier:
             revoked_keys=frozenset(
                 record.public_key_sha256 for record in own if record.state is CertificateState.REVOKED
             ),
+            unsafe_connection=not secure,
         )
         verdict = check_request(csr, expected)
-        if isinstance(verdict, RefusedRequest):
-            reasons = tuple(str(reason) for reason in verdict.reasons)
-            self._emit(CertificateRequestRefused(identity=identity, reasons=reasons))
+        return self._refused(identity, verdict) if isinstance(verdict, RefusedRequest) else verdict
+
+    def _refused(self, identity: str, verdict: RefusedRequest) -> RefusedRequest:
+        reasons = tuple(str(reason) for reason in verdict.reasons)
+        self._emit(CertificateRequestRefused(identity=identity, reasons=reasons, alarming=verdict.alarming))
         return verdict
 
     async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest:
-        """Sign *csr* for the station.  The record is kept before anybody can send the certificate."""
-        verdict = await self.judge(identity, csr)
+        """Sign *csr*, which `receive` approved.  The record is kept before anybody can send the certificate.
+
+        Raises `IssueFailed` when the CA cannot sign.
+        """
+        verdict = await self._judge(identity, csr, secure=True)
         if not isinstance(verdict, ApprovedRequest):
             return verdict
         now = self._now()

@@ -167,6 +167,7 @@ class Door:
                 loop.call_later(1.0, self._resume)
                 return
             sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a close must not wait for an ACK
             task = loop.create_task(self._serve(sock, str(address[0])))
             self._undecided.add(task)
             task.add_done_callback(self._decided)

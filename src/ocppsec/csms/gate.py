@@ -88,7 +88,14 @@ class Gate:
         if SUBPROTOCOL not in arrival.request.subprotocols:
             # Part 4 3.2 would upgrade and close; OCTT TC_B_58 wants no upgrade: docs/decisions/0004-subprotocol.md
             return await self._wrong_subprotocol(arrival, record.identity, admitted)
-        await self._enter(Entry(arrival=arrival, record=record, admitted=admitted, certificate=certificate))
+        try:
+            await self._enter(
+                Entry(arrival=arrival, record=record, admitted=admitted, certificate=certificate)
+            )
+        except registry.StoreUnavailable as error:
+            self._emit(StoreUnavailable(doing="admission", reason=str(error)))
+            refused = refused_store_unavailable(record.identity, presented.describe())
+            return await self._refuse(arrival, identity, refused)
         return None
 
     async def _verdict(

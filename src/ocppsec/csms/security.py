@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
 from ocppsec.csms.session import Session
@@ -17,6 +18,7 @@ from ocppsec.events import (
     FloorRaised,
     SecurityEventReceived,
     SerialNumberMismatch,
+    SigningFailed,
     StationBooted,
     StoreUnavailable,
 )
@@ -129,12 +131,9 @@ class Security:
                 call.id, _rejected("InvalidCSR", "only ChargingStationCertificate is issued here")
             )
             return
-        if session.profile < SecurityProfile.TLS_BASIC:
-            words = "certificates are issued over TLS only: profile 2 first"
-            session.link.answer(call.id, _rejected("InvalidCSR", words))
-            return
         try:
-            verdict = await self._certifier.judge(session.identity, request.csr)
+            secure = session.profile >= SecurityProfile.TLS_BASIC
+            verdict = await self._certifier.receive(session.identity, request.csr, secure=secure)
         except RegistryError as error:
             self._unavailable(session, call, "checking a certificate request", error)
             return
@@ -151,7 +150,11 @@ class Security:
 
     async def _renew(self, session: Session, csr: str) -> None:
         """A03: the station asked by itself."""
-        certified = await self._certifier.certify(session.identity, csr)
+        try:
+            certified = await self._certifier.certify(session.identity, csr)
+        except IssueFailed as error:
+            self._emit(SigningFailed(identity=session.identity, reason=str(error)))
+            return  # A02.FR.17: the station asks again
         if isinstance(certified, RefusedRequest) or session.link is None:
             return  # an event has said why
         payload = {"certificateChain": certified.chain, "certificateType": "ChargingStationCertificate"}

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.certifier import Certified
 from ocppsec.csms.session import Session
-from ocppsec.events import Emit, FloorRaised, StoreUnavailable, UpgradeEnded, UpgradeStepped
+from ocppsec.events import Emit, FloorRaised, SigningFailed, StoreUnavailable, UpgradeEnded, UpgradeStepped
 from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClosed
 from ocppsec.ocppj.errors import LocalError, OcppError
 from ocppsec.ocppj.messages import NotifyReportRequest, parse_response, to_payload
@@ -237,7 +238,13 @@ class Upgrader:
             return exchange.CallRefused("FormatViolation", str(error))
 
     async def _sign(self, identity: str, errand: int, csr: str) -> None:
-        certified = await self._signer.certify(identity, csr)
+        try:
+            certified = await self._signer.certify(identity, csr)
+        except IssueFailed as error:
+            self._emit(SigningFailed(identity=identity, reason=str(error)))
+            reasons: tuple[str, ...] = (f"our CA could not sign: {error}",)
+            await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
+            return
         if isinstance(certified, RefusedRequest):
             reasons = tuple(str(reason) for reason in certified.reasons)
             await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
