@@ -26,6 +26,7 @@ from ocppsec.upgrades.exchange import (
     Event,
     HandshakeSeen,
     LinkLost,
+    Note,
     RaiseFloor,
     Send,
     Sign,
@@ -1332,6 +1333,35 @@ def test_wants_csr() -> None:
     assert all(map(wants_csr, wanted))
     assert not any(
         map(wants_csr, (writing(), waiting(), Done(profile=3), InstallingRoot(progress=progress(3))))
+    )
+
+
+@pytest.mark.parametrize("state", [Done(profile=2), Failed(reason="r", step="s")], ids=["done", "failed"])
+@pytest.mark.parametrize(
+    "event",
+    [StationBooted(3), StationConnected(3), CallTimedOut(), DeadlinePassed(), HandshakeSeen("x"), LinkLost()],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_has_ended_stays_as_it_is(state: State, event: Event) -> None:
+    """Nothing that comes late changes an end."""
+    assert decide(state, event) == (state, ())
+    assert not same_step(state, state)
+
+
+@pytest.mark.parametrize(
+    "event", [CallTimedOut(), CallRefused("NotSupported")], ids=lambda event: type(event).__name__
+)
+def test_no_call_is_under_way_while_waiting(event: Event) -> None:
+    """What comes of a CALL nobody waits for changes nothing."""
+    for state in (AwaitingCsr(progress=progress(3)), waiting(), Arrived(progress=progress(slot=2))):
+        assert decide(state, event) == (state, ())
+
+
+def test_a_repetition_leaves_its_line() -> None:
+    """The history tells that a CALL was sent again, and why."""
+    _, effects = resume(InstallingRoot(progress=progress()), 1)
+    assert effects[0] == Note(
+        "profile 2: install the CSMS root (InstallCertificate)", "the station is back; sent again"
     )
 
 
