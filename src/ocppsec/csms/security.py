@@ -79,8 +79,8 @@ class Security:
         )
         try:
             await self._store.record_boot(session.identity, facts)
-            await self._upgrader.booted(session.identity, session.profile)
             old = await self._store.raise_floor(session.identity, session.profile)
+            await self._upgrader.booted(session.identity, session.profile)  # nothing awaits until the answer is out
         except RegistryError as error:
             self._unavailable(session, call, "keeping a BootNotification", error)
             return

@@ -15,7 +15,7 @@ from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.certifier import Certified
 from ocppsec.csms.session import Session
-from ocppsec.events import Emit, FloorRaised, SigningFailed, StoreUnavailable, UpgradeEnded, UpgradeStepped
+from ocppsec.events import Emit, SigningFailed, StoreUnavailable, UpgradeEnded, UpgradeStepped
 from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClosed
 from ocppsec.ocppj.errors import LocalError, OcppError
 from ocppsec.ocppj.messages import NotifyReportRequest, parse_response, to_payload
@@ -47,6 +47,8 @@ class _Running:
     errand: int = 0
     """Number of the CALL or signature that is waited for: what comes of an earlier one has no meaning."""
     timer: asyncio.TimerHandle | None = None
+    asked: tuple[int, Session] | None = None
+    """Errand and session of a CALL that is under way."""
 
 
 class Upgrader:
@@ -166,8 +168,8 @@ class Upgrader:
     async def _resume(self, identity: str, profile: SecurityProfile | None) -> None:
         async with self._lock(identity):
             running = self._running.get(identity)
-            if running is None:
-                return
+            if running is None or running.asked == (running.errand, self._session_of(identity)):
+                return  # nothing is open, or its CALL is under way on this very connection
             state, effects = workflow.resume(running.state, None if profile is None else int(profile))
             await self._go_on(running, state, effects)
 
@@ -220,7 +222,10 @@ class Upgrader:
         if session is None or session.link is None or not session.accepted:
             await self._feed_now(identity, exchange.LinkLost(), errand=errand)
             return
+        running.asked = (errand, session)
         event = await self._ask(session, request, timeout=running.state.progress.plan.message_timeout)
+        if running.asked == (errand, session):
+            running.asked = None
         await self._feed_now(identity, event, errand=errand)
 
     async def _ask(self, session: Session, request: Any, *, timeout: float) -> exchange.Event:
@@ -317,8 +322,6 @@ class Upgrader:
                         identity=upgrade.identity, upgrade=upgrade.id, step=effect.step, detail=effect.detail
                     )
                 )
-            elif isinstance(effect, exchange.RaiseFloor):
-                self._emit(FloorRaised(identity=upgrade.identity, old=effect.profile - 1, new=effect.profile))
 
     def _tell_ended(self, upgrade: Upgrade, state: Done | Failed) -> None:
         failed = isinstance(state, Failed)

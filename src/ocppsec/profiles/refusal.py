@@ -85,7 +85,7 @@ _ADVICE: Final[dict[RefusalReason, str]] = {
     ),
     RefusalReason.PROFILE_BELOW_FLOOR: (
         "The station has to connect on profile {floor} or higher; it proved before that it can. Find out why it "
-        "fell back: `ocppsec station why {id}`."
+        "fell back in its own log; `ocppsec station show {id}` shows where it should be."
     ),
     RefusalReason.PROFILE_ABOVE_TARGET: (
         "If the station should be there: `ocppsec station upgrade {id} --to {profile}`. Otherwise correct its "
