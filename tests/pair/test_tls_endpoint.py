@@ -199,3 +199,26 @@ def test_a_handshake_needs_no_disk(
         seen = runner.run(meet(aiofastnet_endpoint, context, lambda port: dial(port, made)))
 
     assert seen == ("ok", "ok")
+
+
+@pytest.mark.parametrize("endpoint", [pytest.param(aiofastnet_endpoint, id="aiofastnet")])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_nobody_resumes(endpoint: Any, version: ssl.TLSVersion, context: ssl.SSLContext) -> None:
+    """A client that offers the session of an earlier connection gets a full handshake: nothing is remembered."""
+    made = client()
+    made.minimum_version = made.maximum_version = version
+    sessions: list[Any] = [None]
+
+    def come_back(port: int) -> str:
+        sock = socket.create_connection(("127.0.0.1", port), timeout=5)
+        with made.wrap_socket(sock, server_hostname="localhost", session=sessions[-1]) as secured:
+            secured.sendall(b"hello")
+            secured.recv(5)
+            sessions.append(secured.session)
+            return "resumed" if secured.session_reused else "full"
+
+    with asyncio.Runner() as runner:
+        seen = [runner.run(meet(endpoint, context, come_back))[0] for _ in range(2)]
+
+    assert seen == ["full", "full"]
+    assert context.session_stats()["number"] == 0

@@ -1,13 +1,14 @@
 """What an upgrade is told at its start, out of what we serve and what we know of the station."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.records import Station
+from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
 from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
+from ocppsec.upgrades.states import Done, decode_state
 
 _ALGORITHMS = ("SHA256", "SHA384", "SHA512")
 
@@ -19,6 +20,7 @@ def plan_for(
     *,
     organization: str,
     url_for: Callable[[int], str | None],
+    earlier: Sequence[Upgrade] = (),
 ) -> Plan:
     """Raises `BadInput` for a target that is none, or that no door serves."""
     if to not in (SecurityProfile.TLS_BASIC, SecurityProfile.TLS_CLIENT):
@@ -38,7 +40,16 @@ def plan_for(
         root_pem=authority.root_pem,
         root_hashes=tuple(_root_hash(authority, algorithm) for algorithm in _ALGORITHMS),
         organization=organization,
+        active_slot=_slot_of(earlier),
     )
+
+
+def _slot_of(earlier: Sequence[Upgrade]) -> int | None:
+    """The slot that the last upgrade which ended well has activated, for stations that do not say."""
+    for upgrade in earlier:
+        if upgrade.status is UpgradeStatus.DONE and isinstance(ended := decode_state(upgrade.state), Done):
+            return ended.slot
+    return None
 
 
 def start_of(station: Station, session: Session | None) -> StationAtStart:

@@ -80,7 +80,9 @@ class Security:
         try:
             await self._store.record_boot(session.identity, facts)
             old = await self._store.raise_floor(session.identity, session.profile)
-            await self._upgrader.booted(session.identity, session.profile)  # nothing awaits until the answer is out
+            await self._upgrader.booted(
+                session.identity, session.profile
+            )  # nothing awaits until the answer is out
         except RegistryError as error:
             self._unavailable(session, call, "keeping a BootNotification", error)
             return

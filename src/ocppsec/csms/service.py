@@ -294,7 +294,14 @@ class Csms:
             raise NotRegistered(identity)
         session = self._sessions.get(identity)
         start = start_of(station, session)
-        plan = plan_for(station, to, self.authority, organization=self.organization, url_for=self.url_for)
+        plan = plan_for(
+            station,
+            to,
+            self.authority,
+            organization=self.organization,
+            url_for=self.url_for,
+            earlier=await self.store.upgrades(identity),
+        )
         upgrade = Upgrade(
             id=secrets.token_hex(8),
             identity=identity,

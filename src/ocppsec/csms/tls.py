@@ -15,7 +15,7 @@ from pathlib import Path
 import aiofastnet
 
 from ocppsec.csms.alerting import connect_with_alerts
-from ocppsec.link.sockets import deliver_alerts
+from ocppsec.link.sockets import deliver_alerts, keep_no_sessions
 
 CIPHERS = ":".join(
     (
@@ -78,9 +78,10 @@ def server_context(chains: Sequence[Chain], *, client_anchors: str | None, requi
     context.options |= ssl.OP_NO_COMPRESSION  # A00.FR.321/424
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_TICKET
     context.options |= ssl.OP_SINGLE_ECDH_USE | ssl.OP_SINGLE_DH_USE
-    # A ticket serialises the client certificate (a millisecond each) and stations seldom resume.  TLS 1.2 session
-    # ids cannot be switched off here; admission checks the certificate on every connection, resumed or not.
+    # A ticket serialises the client certificate (a millisecond each), stations seldom resume, and who resumes is
+    # not verified again: no resumption.  Admission looks at the certificate on every connection all the same.
     context.num_tickets = 0
+    keep_no_sessions(context)
     for chain in chains:
         try:
             context.load_cert_chain(chain.certificate, chain.key, password=chain.password or b"")

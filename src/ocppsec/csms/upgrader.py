@@ -307,11 +307,12 @@ class Upgrader:
             running.timer = None
         if running.upgrade.deadline is None:
             return
+        if isinstance(running.state, Done | Failed):
+            return
         seconds = max(0.0, (running.upgrade.deadline - self._now()).total_seconds())
+        passed = exchange.DeadlinePassed(running.state.progress.step_number)
         loop = asyncio.get_running_loop()
-        running.timer = loop.call_later(
-            seconds, self._feed, running.upgrade.identity, exchange.DeadlinePassed()
-        )
+        running.timer = loop.call_later(seconds, self._feed, running.upgrade.identity, passed)
 
     # -- telling and tasks ------------------------------------------------------------------------------
     def _tell(self, upgrade: Upgrade, effects: tuple[exchange.Effect, ...]) -> None:
