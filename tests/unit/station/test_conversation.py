@@ -19,7 +19,7 @@ def answered():
 
 @pytest.fixture
 def talk(answered):
-    return Conversation(lambda _link, call: answered.append(call), answered.append)
+    return Conversation(lambda _talk, _link, call: answered.append(call), answered.append)
 
 
 async def test_nothing_is_answered_before_the_server_was_looked_at(talk, answered):

@@ -306,7 +306,7 @@ async def test_old_and_new_certificate_are_tried_in_turn(living, dialler, world)
         "certificates": (old, new),
     }
     async with living(**kept) as station:
-        station._dialler = refusing
+        station._reaching._dialler = refusing
         await dialled(station, dialler, 6)
     assert presented[:6] == ["new", "new", "old", "new", "old", "new"]
 
@@ -327,7 +327,7 @@ async def test_a_new_certificate_given_up_is_reported(living, dialler, world):
         "certificates": (old, new),
     }
     async with living(**kept) as station:
-        station._dialler = only_the_old
+        station._reaching._dialler = only_the_old
         await accepted(station)
         assert station.remembered.certificates == (old,)
         assert "DiscardedRenewedClientCertificate" in [event.type for event in station.remembered.log]
