@@ -35,7 +35,9 @@ class Conversation:
 
     __slots__ = ("_answer", "_arrived", "_begun", "_dropped", "_early", "_inbox")
 
-    def __init__(self, answer: Callable[[Link, CallReceived], None], dropped: Callable[[str], None]) -> None:
+    def __init__(
+        self, answer: Callable[["Conversation", Link, CallReceived], None], dropped: Callable[[str], None]
+    ) -> None:
         self._answer = answer
         self._dropped = dropped
         self._begun = False
@@ -48,7 +50,7 @@ class Conversation:
         self._begun = True
         early, self._early = self._early, []
         for link, call in early:
-            self._answer(link, call)
+            self._answer(self, link, call)
 
     def put(self, *items: Item) -> None:
         self._inbox.extend(items)
@@ -74,7 +76,7 @@ class Conversation:
 
     def on_call(self, link: Link, call: CallReceived) -> None:
         if self._begun:
-            self._answer(link, call)
+            self._answer(self, link, call)
         else:
             self._early.append((link, call))
 

@@ -85,6 +85,11 @@ class Inner:
         """The content of the slot in use or being dialled."""
         return self.booted_slots[self.slot]
 
+    @property
+    def profile(self) -> int:
+        """Its security profile."""
+        return self.connection.security_profile
+
     # -- memory -------------------------------------------------------------------------------------------
     def keep(self, kept: Remembered) -> None:
         """Remember *kept* from now on, also over a power cut."""

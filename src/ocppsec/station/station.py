@@ -8,7 +8,6 @@ Saving waits for the disk; that is right for one station, and fleets keep their 
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -18,19 +17,19 @@ from ocppsec.ocppj.messages import BootReason, RegistrationStatus, to_payload
 from ocppsec.ocppj.received import CallReceived
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.station import happenings as told
-from ocppsec.station.attempts import Attempts, after_loss, after_reboot, own_reconnect
 from ocppsec.station.behaviour import STANDARD, Behaviour, reply_to
 from ocppsec.station.config import StationConfig
 from ocppsec.station.conversation import Conversation, Ended, Wake
-from ocppsec.station.dialling import Dial, Dialler, Failure, dial
+from ocppsec.station.dialling import Dialler, dial
 from ocppsec.station.duties import Duties
 from ocppsec.station.happenings import Happening
 from ocppsec.station.inner import Inner
 from ocppsec.station.memory import Memory
 from ocppsec.station.own_certificates import after_connection
-from ocppsec.station.remembered import OwnCertificate, Remembered
+from ocppsec.station.reaching import Reached, Reaching
+from ocppsec.station.remembered import Remembered
 from ocppsec.station.reply import Reboot, Reconnect, Refusal, SendReport, SendTriggered, StopAsking
-from ocppsec.station.security_events import raised, raised_once
+from ocppsec.station.security_events import raised
 from ocppsec.station.slots import after_success
 from ocppsec.station.trust import without_fallback
 
@@ -62,23 +61,15 @@ class Station:
         self._observe = observe
         self._waiters: list[tuple[Callable[[Station], bool], asyncio.Future[None]]] = []
         self._inner = Inner(config, memory, clock=clock, tell=self._tell, new_id=new_id)
-        self._random = random
+        self._reaching = Reaching(self._inner, answer=self._answer, dialler=dialler, random=random)
         self._behaviour = behaviour
-        self._dialler = dialler
-        self._stopping = asyncio.Event()
-        self._attempts = self._from_the_first()
-        self._dialling: asyncio.Timeout | None = None
-        """Ends an attempt under way when the station is stopped."""
-        self._talk: Conversation | None = None
-        self._link: Link | None = None
-        self._presented: OwnCertificate | None = None
-        self._on_fallback_root = False
+        self._reached: Reached | None = None
         self._confirmed = False
 
     # -- what an onlooker may ask -------------------------------------------------------------------------
     @property
     def connected(self) -> bool:
-        return self._link is not None and not self._link.closed
+        return self._reached is not None and not self._reached.link.closed
 
     @property
     def registration(self) -> RegistrationStatus | None:
@@ -97,7 +88,7 @@ class Station:
     @property
     def profile(self) -> int:
         """The security profile of the connection that stands or is being made."""
-        return self._inner.connection.security_profile
+        return self._inner.profile
 
     @property
     def remembered(self) -> Remembered:
@@ -125,41 +116,32 @@ class Station:
     async def run(self) -> None:
         """Dial and converse until `stop`.  A station never gives up (B10.FR.09)."""
         try:
-            while (link := await self._connect()) is not None:
-                ending = await self._converse(link)
+            while (reached := await self._reaching.connect()) is not None:
+                self._reached, link = reached, reached.link
+                ending = await self._converse(reached)
                 self._tell(told.Disconnected(code=link.close_code, reason=link.close_reason))
                 await self._go_on_after(ending)
         finally:
-            if self._link is not None:
-                self._link.abort("the station is switched off")
+            if self._reached is not None:
+                self._reached.link.abort("the station is switched off")
             self._tell(told.Stopped())
 
     def stop(self) -> None:
         """Hang up and let `run` return; harmless when repeated."""
-        self._stopping.set()
-        if self._dialling is not None:
-            self._dialling.reschedule(asyncio.get_running_loop().time())
-        if self._link is not None:
-            self._link.close(1001, "the station is stopped")
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, at this station's pace; not at all once it is being stopped."""
-        try:
-            async with asyncio.timeout(seconds * self.config.pace):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+        self._reaching.stop()
+        if self._reached is not None:
+            self._reached.link.close(1001, "the station is stopped")
 
     async def _go_on_after(self, ending: _END) -> None:
         match ending:
             case Reboot(reason=reason):
                 await self._reboot(reason)
             case Reconnect():
-                self._attempts = self._again(own_reconnect)
+                self._reaching.at_once_again()
             case Ended() if self._confirmed:
-                self._attempts = self._again(after_loss)
+                self._reaching.after_loss()
             case Ended():  # connected, but never booted: the slot did not work
-                self._attempts = self._attempts.failed()
+                self._reaching.in_vain()
             case _:
                 assert_never(ending)
 
@@ -168,110 +150,14 @@ class Station:
         inner = self._inner
         inner.keep(raised(inner.kept.but(boot_reason=str(reason)), "ResetOrReboot", inner.now(), reason))
         inner.boot_reason = reason
-        await self._pause(self.config.reboot_seconds)
+        await self._reaching.pause(self.config.reboot_seconds)
         inner.reload()
-        self._attempts = self._from_the_first()
-
-    def _from_the_first(self) -> Attempts:
-        inner = self._inner
-        return after_reboot(
-            inner.booted_priority, last_good=inner.kept.last_good_slot, per_slot=inner.attempts_per_slot()
-        )
-
-    def _again(self, how: Callable[..., Attempts]) -> Attempts:
-        inner = self._inner
-        return how(inner.booted_priority, active=inner.slot, per_slot=inner.attempts_per_slot())
-
-    # -- connecting ---------------------------------------------------------------------------------------
-    async def _connect(self) -> Link | None:
-        """A connection on some slot; None when the station is being stopped."""
-        while not self._stopping.is_set():
-            step = self._attempts.back_off_step
-            if step > 0:
-                await self._pause(self._inner.back_off().wait(step, self._random()))
-            if self._stopping.is_set():
-                return None
-            link = await self._attempt()
-            if link is not None:
-                return link
-            self._attempts = self._attempts.failed()
-        return None
-
-    async def _attempt(self) -> Link | None:
-        inner = self._inner
-        self._dial_slot(self._attempts.slot)
-        attempt = Dial(
-            config=self.config,
-            kept=inner.kept,
-            connection=inner.connection,
-            # B10.FR.08 for certificates: the old one first, then both in turn; never stuck with one (A02.FR.28).
-            recovering=self._attempts.recovering and self._attempts.failures % 2 == 0,
-            wildcards=inner.is_on("SecurityCtrlr", "AllowCSMSTLSWildcards"),
-        )
-        inner.tell(told.Dialling(slot=inner.slot, profile=self.profile, url=attempt.url))
-        outcome = await self._dial(attempt)
-        if isinstance(outcome, Failure) and self._root_may_be_old(outcome):
-            attempt = replace(attempt, fallback_root=True)
-            outcome = await self._dial(attempt)
-        if isinstance(outcome, Failure):
-            self._note(outcome)
-            return None
-        self._link = outcome
-        self._presented, self._on_fallback_root = attempt.own_certificate, attempt.fallback_root
-        inner.tell(told.Connected(slot=inner.slot, profile=self.profile))
-        return outcome
-
-    def _dial_slot(self, slot: int) -> None:
-        """B10.FR.10: another slot than the last means a BootNotification even without a reboot."""
-        if slot != self._inner.slot:
-            self._inner.slot = slot
-            self._inner.registration = None
-
-    def _root_may_be_old(self, failure: Failure) -> bool:
-        """M05.FR.14, 16: where it worked before, the root that was replaced may still be the right one."""
-        kept = self._inner.kept
-        return (
-            failure.event == "InvalidCsmsCertificate"
-            and kept.fallback_root is not None
-            and self._inner.slot == kept.last_good_slot
-        )
-
-    async def _dial(self, attempt: Dial) -> Link | Failure:
-        if attempt.connection.security_profile < self._inner.kept.security_profile:  # A00.FR.005
-            return Failure(stage="tcp", reason="a lower security profile than before", event=None)
-        self._talk = Conversation(self._answer, lambda reason: self._tell(told.Dropped(reason=reason)))
-        try:
-            async with asyncio.timeout(None) as self._dialling:
-                return await self._dialler(
-                    attempt, self._talk, memory=self._inner.memory, new_id=self._inner.new_id
-                )
-        except TimeoutError:
-            return Failure(stage="tcp", reason="the station is being stopped", event=None)
-        finally:
-            self._dialling = None
-
-    def _note(self, failure: Failure) -> None:
-        inner = self._inner
-        if failure.event is not None:
-            inner.keep(raised_once(inner.kept, failure.event, inner.now(), failure.reason))
-        if failure.status is not None:
-            self._tell(
-                told.Refused(
-                    slot=inner.slot, profile=self.profile, status=failure.status, body=failure.reason
-                )
-            )
-        else:
-            self._tell(
-                told.ConnectFailed(
-                    slot=inner.slot, profile=self.profile, stage=failure.stage, reason=failure.reason
-                )
-            )
+        self._reaching.after_reboot()
 
     # -- conversing ---------------------------------------------------------------------------------------
-    async def _converse(self, link: Link) -> _END:
+    async def _converse(self, reached: Reached) -> _END:
         """Work the connection off until it ends, or has to be ended."""
-        assert self._talk is not None
-        talk, self._confirmed = self._talk, False
+        link, talk, self._confirmed = reached.link, reached.talk, False
         duties = Duties(self._inner, link, self._confirm)
         talk.begin()
         duties.begin()
@@ -295,14 +181,13 @@ class Station:
         except LinkClosed:
             return await _last_words(talk)
 
-    def _answer(self, link: Link, call: CallReceived) -> None:
+    def _answer(self, talk: Conversation, link: Link, call: CallReceived) -> None:
         inner = self._inner
         self._tell(told.Received(action=call.action))
         reply = reply_to(call.action, call.payload, inner.kept, inner.situation(), self._behaviour)
         inner.keep(reply.kept)
-        assert self._talk is not None
         # Put first, worked off later: answering may bring the next CALL at once.
-        self._talk.put(*reply.effects, Wake())
+        talk.put(*reply.effects, Wake())
         if isinstance(reply.answer, Refusal):
             self._tell(told.Answered(action=call.action, status=reply.answer.code))
             link.refuse(call.id, reply.answer.code, reply.answer.description)
@@ -316,18 +201,19 @@ class Station:
         if self._confirmed:
             return
         self._confirmed = True
-        inner, profile = self._inner, self.profile
+        assert self._reached is not None
+        inner, reached, profile = self._inner, self._reached, self.profile
         before = inner.kept
         kept = after_success(before, inner.slot, profile)  # A05.FR.06
         if kept.security_profile > before.security_profile:
             kept = raised(
                 kept, "ReconfigurationOfSecurityParameters", inner.now(), f"SecurityProfile {profile}"
             )
-        if self._presented is not None:
-            kept, discarded = after_connection(kept, self._presented)  # A02.FR.10
+        if reached.presented is not None:
+            kept, discarded = after_connection(kept, reached.presented)  # A02.FR.10
             if discarded:  # A02.FR.29
                 kept = raised(kept, "DiscardedRenewedClientCertificate", inner.now())
-        if not self._on_fallback_root and profile >= SecurityProfile.TLS_BASIC:
+        if not reached.on_fallback_root and profile >= SecurityProfile.TLS_BASIC:
             kept = without_fallback(kept)  # M05.FR.13
         inner.keep(kept)
         inner.prune()

@@ -331,3 +331,18 @@ async def test_a_new_certificate_given_up_is_reported(living, dialler, world):
         await accepted(station)
         assert station.remembered.certificates == (old,)
         assert "DiscardedRenewedClientCertificate" in [event.type for event in station.remembered.log]
+
+
+async def test_a_connection_that_comes_as_the_station_is_stopped_is_closed(living, dialler):
+    """Nobody would hang up on it later."""
+    stations = []
+
+    async def stopping(attempt, handler, *, memory, new_id):
+        stations[0].stop()
+        return await dialler(attempt, handler, memory=memory, new_id=new_id)
+
+    async with living() as station:
+        stations.append(station)
+        station._reaching._dialler = stopping
+        await station.until(lambda s: any(isinstance(h, told.Stopped) for h in s.happened), timeout=5)
+    assert all(link.closed and link.sent == [] for link in dialler.links)
