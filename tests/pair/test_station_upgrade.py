@@ -476,9 +476,6 @@ async def test_pending_keeps_the_connection_and_boots_again(csms):
     assert PASSWORD not in str(csms.reported)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="link.connect raises AssertionError when TLS 1.3 refuses a certificate"
-)
 async def test_a_new_certificate_that_does_not_connect_gives_way_to_the_old(csms):
     """A02.FR.28, 29: back to what worked, and the CSMS hears that the new one was thrown away."""
     async with running(csms) as station:

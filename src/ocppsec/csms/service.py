@@ -6,7 +6,6 @@ State first: what a method promises is in the store when it returns.
 import asyncio
 import os
 import secrets
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,56 +15,37 @@ from cryptography import x509
 
 from ocppsec.certificates.files import AuthorityFiles, load_or_create
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
-from ocppsec.csms import tls
 from ocppsec.csms.application import Application, BuiltIn
 from ocppsec.csms.certifier import Certifier
 from ocppsec.csms.configuration import Configuration
-from ocppsec.csms.doors import Door, DoorSpec
+from ocppsec.csms.entrance import Entrance, OpenDoor
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.explain import Explanation, explain
-from ocppsec.csms.gate import PATH, SUBPROTOCOL, Entry, Gate
+from ocppsec.csms.gate import Gate
 from ocppsec.csms.planning import plan_for, start_of
+from ocppsec.csms.reception import Reception
 from ocppsec.csms.security import Security
-from ocppsec.csms.session import Facts, House, Session
+from ocppsec.csms.session import House
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.stations import Registrar
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
-    DoorOpened,
     Emit,
-    Event,
-    HandshakeFailed,
-    StationConnected,
-    StationDisconnected,
-    StoreUnavailable,
 )
-from ocppsec.link.accept import accept
-from ocppsec.link.deflate import accept_offer
-from ocppsec.link.link import Link
 from ocppsec.ocppj.errors import LocalError
 from ocppsec.profiles.admission import Policy
 from ocppsec.profiles.password import PEPPER_BYTES, Hasher
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry.records import (
-    Attempt,
-    AttemptOutcome,
     Station,
     Upgrade,
     UpgradeStatus,
 )
-from ocppsec.registry.store import NotRegistered, RegistryError, Store
+from ocppsec.registry.store import NotRegistered, Store
 
 _SWEEP_SECONDS = 5.0
 _RENEWAL_CHECK_SECONDS = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenDoor:
-    name: str
-    url: str
-    """Without the identity: a station dials url + "/" + its identity."""
-    profiles: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +85,8 @@ class Csms:
         self._now = now
         self._application = application or BuiltIn()
         self._sessions = Sessions()
-        self._doors: list[Door] = []
-        self._contexts: dict[str, ssl.SSLContext] = {}
         self._loops: list[asyncio.Task[None]] = []
-        self._background: set[asyncio.Task[None]] = set()
-        self._addresses: dict[str, str] = {}
+        self._entrance: Entrance | None = None
         self._authority: AuthorityFiles | None = None
         self._started = False
 
@@ -122,7 +99,6 @@ class Csms:
         settings = self.configuration
         loop = asyncio.get_running_loop()
         self._authority = await loop.run_in_executor(None, self._load_authority)
-        self._contexts = self._make_contexts(self._authority)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
         certifier = Certifier(
             self.store,
@@ -133,37 +109,50 @@ class Csms:
             now=self._now,
             serial=x509.random_serial_number,
         )
+        self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
-        self._house = House(
-            security=Security(self.store, self._upgrader, certifier, emit=self._emit, now=self._now),
-            application=self._application,
+        self._reception = Reception(
+            self.store,
+            self._sessions,
+            self._upgrader,
+            limits=settings.limits,
             emit=self._emit,
             now=self._now,
-            opened=self._opened,
-            closed=self._closed,
-            boot_seconds=settings.boot_seconds,
         )
-        self._registrar = Registrar(self.store, hasher, now=self._now)
-        self._gate = Gate(
+        self._reception.serve(
+            House(
+                security=Security(self.store, self._upgrader, certifier, emit=self._emit, now=self._now),
+                application=self._application,
+                emit=self._emit,
+                now=self._now,
+                opened=self._reception.opened,
+                closed=self._reception.closed,
+                boot_seconds=settings.boot_seconds,
+            )
+        )
+        gate = Gate(
             self.store,
             Policy(organizations=frozenset({settings.organization})),
             verify=hasher.verify,
             throttle=LoginThrottle(),
             emit=self._emit,
-            enter=self._enter,
-            refused=self._refused,
+            enter=self._reception.enter,
+            refused=self._reception.refused,
             now=self._now,
         )
+        self._entrance = Entrance(settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw)
+        self._entrance.use(self._authority)
         await self._upgrader.start()
-        await self._open_doors()
+        await self._entrance.open()
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self._renew_server_certificates())]
         self._started = True
 
     async def stop(self) -> None:
         """Close doors, then stations (1001, going away), then finish what was begun.  May be called twice."""
         self._started = False
-        for door in self._doors:
-            await door.close()
+        if self._entrance is None:
+            return
+        await self._entrance.close()
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -174,9 +163,8 @@ class Csms:
         for session in sessions:
             if session.link is not None:
                 await session.link.wait_closed()
-        if self._authority is not None:
-            await self._upgrader.stop()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._upgrader.stop()
+        await self._reception.finish()
 
     async def ready(self) -> None:
         """Raises `CsmsNotReady`, `StoreUnavailable`."""
@@ -217,22 +205,7 @@ class Csms:
 
     @property
     def doors(self) -> tuple[OpenDoor, ...]:
-        return tuple(opened for door in self._doors for opened in self._urls(door))
-
-    def _urls(self, door: Door) -> list[OpenDoor]:
-        """A combined door has two URLs, one with TLS and one without."""
-        host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
-        plain = sorted(int(profile) for profile in door.spec.profiles if profile < SecurityProfile.TLS_BASIC)
-        secure = sorted(
-            int(profile) for profile in door.spec.profiles if profile >= SecurityProfile.TLS_BASIC
-        )
-        return [
-            OpenDoor(
-                name=door.spec.name, url=f"{scheme}://{host}:{door.port}{PATH}", profiles=tuple(profiles)
-            )
-            for scheme, profiles in (("ws", plain), ("wss", secure))
-            if profiles
-        ]
+        return self._entrance.doors if self._entrance is not None else ()
 
     def url_for(self, profile: int) -> str | None:
         return next((door.url for door in self.doors if profile in door.profiles), None)
@@ -273,7 +246,7 @@ class Csms:
 
     async def remove_station(self, identity: str) -> bool:
         """Forget a station and close its connection; False when there was none."""
-        removed = await self.store.remove_station(identity)
+        removed = await self.store.remove_station(identity, at=self._now())
         await self._upgrader.forget(identity)
         session = self._sessions.get(identity)
         if session is not None:
@@ -314,9 +287,10 @@ class Csms:
             deadline=None,
             started_at=self._now(),
         )
+        begun = await self._upgrader.begin(upgrade, plan, start)
         if session is not None:
-            self._addresses[identity] = session.facts.address
-        return await self._upgrader.begin(upgrade, plan, start)
+            self._reception.connects_from(identity, session.facts.address)
+        return begun
 
     async def call(
         self, identity: str, action: str, payload: dict[str, Any], *, timeout: float
@@ -338,158 +312,6 @@ class Csms:
                 f"the request is not valid: {error}", "compare it with the OCPP 2.0.1 schema"
             ) from error
 
-    # -- doors ------------------------------------------------------------------------------------------
-    def _make_contexts(self, authority: AuthorityFiles) -> dict[str, ssl.SSLContext]:
-        chains = [
-            tls.Chain(certificate=files.chain, key=files.key, password=files.passphrase)
-            for files in (authority.server_ec, authority.server_rsa)
-        ]
-        return {
-            spec.name: tls.server_context(
-                chains,
-                client_anchors=authority.station_issuers_pem if spec.asks_for_certificate else None,
-                required=spec.requires_certificate,
-            )
-            for spec in self.configuration.doors
-            if spec.tls
-        }
-
-    async def _open_doors(self) -> None:
-        for spec in self.configuration.doors:
-            door = self._door(spec)
-            try:
-                await door.open()
-            except OSError:
-                for opened in self._doors:
-                    await opened.close()
-                raise
-            self._doors.append(door)
-        for opened_door in self.doors:
-            self._emit(DoorOpened(door=opened_door.name, url=opened_door.url, profiles=opened_door.profiles))
-
-    def _door(self, spec: DoorSpec) -> Door:
-        return Door(
-            spec,
-            self._gate.decide,
-            self._door_saw,
-            context=lambda: self._contexts.get(spec.name),
-            deadlines=self.configuration.deadlines,
-            most_undecided=self.configuration.most_undecided,
-        )
-
-    def _door_saw(self, event: Event) -> None:
-        """Keep failed handshakes, and tell the upgrades of stations that connect from there."""
-        self._emit(event)
-        if not isinstance(event, HandshakeFailed):
-            return
-        attempt = Attempt(
-            at=self._now(),
-            outcome=AttemptOutcome.HANDSHAKE_FAILED,
-            door=event.door,
-            address=event.address,
-            identity=None,
-            profile=None,
-            reason=event.reason,
-            advice=event.advice,
-        )
-        self._keep(self.store.record_attempt(attempt))
-        for identity in self._upgrader.identities:
-            if self._addresses.get(identity) == event.address:
-                self._upgrader.door_saw(identity, f"{event.reason} ({event.advice})")
-
-    def _refused(self, attempt: Attempt) -> None:
-        if attempt.identity is not None:
-            self._upgrader.door_saw(attempt.identity, f"{attempt.reason}, presented {attempt.presented}")
-
-    # -- sessions ---------------------------------------------------------------------------------------
-    async def _enter(self, entry: Entry) -> None:
-        """Let an admitted station in: 101, then the session."""
-        arrival, admitted = entry.arrival, entry.admitted
-        if admitted.certificate is not None and admitted.certificate_is_new:
-            await self.store.activate_certificate(admitted.certificate, self._now())
-        facts = Facts(
-            identity=entry.record.identity,
-            profile=admitted.profile,
-            floor=entry.record.floor,
-            registered=entry.record.registered,
-            registered_serial_number=entry.record.serial_number,
-            door=arrival.spec.name,
-            address=arrival.address,
-            since=self._now(),
-            certificate=entry.certificate,
-            tls_version=arrival.tls_version,
-            cipher=arrival.cipher,
-        )
-        session = Session(self._house, facts)
-        agreed = accept_offer(arrival.request.extensions)
-        headers = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
-        if agreed is not None:
-            headers["Sec-WebSocket-Extensions"] = agreed[0]
-        limits = self.configuration.limits
-        link = Link(session, new_id=_new_id, limits=limits, deflate=agreed[1] if agreed else None)
-        accept(
-            arrival.transport,
-            link,
-            key=arrival.request.key,
-            headers=headers,
-            limits=limits,
-            early=arrival.early,
-        )
-        arrival.transport.resume_reading()
-
-    def _opened(self, session: Session) -> None:
-        """The newcomer was admitted: only now the old connection goes (LESSONS 25)."""
-        old = self._sessions.enter(session)
-        if old is not None:
-            old.close(1000, "replaced by a newer connection")
-        facts = session.facts
-        self._emit(
-            StationConnected(
-                identity=facts.identity,
-                profile=int(facts.profile),
-                door=facts.door,
-                address=facts.address,
-                replaced=old is not None,
-            )
-        )
-        attempt = Attempt(
-            at=facts.since,
-            outcome=AttemptOutcome.ADMITTED,
-            door=facts.door,
-            address=facts.address,
-            identity=facts.identity,
-            profile=facts.profile,
-            reason="",
-        )
-        self._keep(self.store.record_attempt(attempt))
-        self._keep(self.store.record_connected(facts.identity, facts.profile, facts.since))
-        if facts.identity in self._upgrader.identities:
-            self._addresses[facts.identity] = facts.address
-            self._upgrader.connected(session)
-        if session.accepted:
-            self._upgrader.ready(session)
-
-    def _closed(self, session: Session) -> None:
-        if not self._sessions.leave(session):
-            return  # somebody newer has the place (LESSONS 16)
-        reason = session.link.close_reason if session.link is not None else ""
-        self._emit(StationDisconnected(identity=session.identity, reason=reason))
-        self._upgrader.lost(session.identity)
-
-    def _keep(self, writing: Any) -> None:
-        """Write something that nobody waits for."""
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(writing)
-        self._background.add(task)
-        task.add_done_callback(self._kept)
-
-    def _kept(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        if not isinstance(error, RegistryError):
-            raise error
-        self._emit(StoreUnavailable(doing="keeping what a door saw", reason=str(error)))
-
     # -- loops ------------------------------------------------------------------------------------------
     async def _sweep(self) -> None:
         """Ping who is silent, drop who is gone."""
@@ -510,8 +332,5 @@ class Csms:
             if self._now() < min(self.authority.server_ec.renew_at, self.authority.server_rsa.renew_at):
                 continue
             self._authority = await loop.run_in_executor(None, self._load_authority)
-            self._contexts = self._make_contexts(self._authority)
-
-
-def _new_id() -> str:
-    return secrets.token_hex(12)
+            assert self._entrance is not None
+            self._entrance.use(self._authority)

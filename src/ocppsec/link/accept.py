@@ -8,27 +8,13 @@ memory of a connection that may be open for months.
 import asyncio
 import base64
 import binascii
-import logging
 from collections.abc import Mapping
 
 from picows import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
-from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # not in its stub
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
 
 from ocppsec.link.link import Limits, Link
-
-_READ_BUFFER_BYTES = 2048
-"""Where a connection starts; grows with the message and shrinks again."""
-
-
-def _quiet_logger() -> logging.LoggerAdapter[logging.Logger]:
-    """picows logs whole frames when asked to; ours is never asked.  An adapter also saves a logger a connection."""
-    logger = logging.getLogger("ocppsec.link.picows")
-    logger.setLevel(logging.CRITICAL + 1)
-    logger.propagate = False
-    return logging.LoggerAdapter(logger)
-
-
-QUIET = _quiet_logger()
+from ocppsec.link.protocol import make_protocol
 
 
 def websocket_key_is_valid(key: str) -> bool:
@@ -55,23 +41,7 @@ def accept(
             WSUpgradeResponse.create_101_response(extra_headers=headers), link
         )
 
-    protocol = WSProtocol(
-        None,
-        None,
-        False,
-        listener,
-        QUIET,
-        True,
-        None,
-        False,
-        0,
-        0,
-        WSAutoPingStrategy.PING_WHEN_IDLE,
-        True,
-        limits.message_bytes,
-        None,
-        _READ_BUFFER_BYTES,
-    )
+    protocol = make_protocol(listener, limits)
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     request = (

@@ -5,15 +5,16 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from picows import WSError, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse, ws_connect
+import aiofastnet
+from picows import WSError, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
+from picows.url import WSParsedURL, parse_url
 
-from ocppsec.link.accept import QUIET
 from ocppsec.link.deflate import Malformed, accept_answer, offer
 from ocppsec.link.errors import ConnectFailed, ConnectRefused
 from ocppsec.link.link import Handler, Limits, Link
+from ocppsec.link.protocol import make_protocol
 from ocppsec.link.sockets import deliver_alerts
-
-_READ_BUFFER_BYTES = 2048
 
 
 async def connect(
@@ -55,20 +56,11 @@ async def connect(
         options = {"ssl_handshake_timeout": timeout, "ssl_shutdown_timeout": 2.0}
         if server_hostname is not None:
             options["server_hostname"] = server_hostname
+    parsed = parse_url(url)
+    protocol = make_protocol(listener, limits, url=parsed, headers=sent, timeout=timeout)
     try:
         async with asyncio.timeout(timeout):
-            _transport, link = await ws_connect(
-                listener,
-                url,
-                ssl_context=ssl_context,
-                websocket_handshake_timeout=timeout,
-                logger_name=QUIET,
-                max_frame_size=limits.message_bytes,
-                extra_headers=sent,
-                max_redirects=0,
-                read_buffer_init_size=_READ_BUFFER_BYTES,
-                **options,
-            )
+            link = await _shake_hands(parsed, protocol, ssl_context, options)
     except ConnectFailed:
         raise
     except WSHandshakeError as error:
@@ -85,7 +77,28 @@ async def connect(
         raise ConnectFailed("tcp", error.strerror or type(error).__name__) from error
     except WSError as error:
         raise ConnectFailed("http", str(error)) from error
-    assert isinstance(link, Link)
+    if link is None:
+        # picows says nothing of a connection that ends before the HTTP answer.  Over TLS 1.3 that is all a client
+        # sees whose certificate is refused: the alert comes after its own handshake is done.
+        raise ConnectFailed("http", "the server hung up without an answer")
+    return link
+
+
+async def _shake_hands(
+    url: WSParsedURL, protocol: WSProtocol, ssl_context: ssl.SSLContext | None, options: dict[str, Any]
+) -> Link | None:
+    """TCP, TLS and HTTP; what was opened is closed again when it does not come to a link."""
+    loop = asyncio.get_running_loop()
+    tls = ssl_context if url.is_secure else None
+    await aiofastnet.create_connection(loop, lambda: protocol, url.host, url.port, ssl=tls, **options)
+    try:
+        await protocol.wait_until_handshake_complete()
+    except BaseException:
+        # ws_connect leaves the socket to the garbage collector when it is cancelled or runs out of time.
+        protocol.transport.disconnect(False)
+        raise
+    link = protocol.listener
+    assert link is None or isinstance(link, Link)
     return link
 
 

@@ -93,6 +93,15 @@ class Link(WSListener):
     def closed(self) -> bool:
         return self._closed
 
+    @property
+    def tls(self) -> Any:
+        """The connection's `ssl.SSLObject` (or one that acts like it); None without TLS."""
+        return (
+            None
+            if self._transport is None
+            else self._transport.underlying_transport.get_extra_info("ssl_object")
+        )
+
     def call_soon(
         self, action: str, payload: dict[str, Any], *, timeout: float
     ) -> asyncio.Future[dict[str, Any]]:

@@ -81,7 +81,7 @@ def _load(context: ssl.SSLContext, chain_pem: str, key_pem: bytes) -> None:
 
 def server_certificate(link: Link) -> x509.Certificate | None:
     """What the CSMS presented on *link*; None without TLS."""
-    tls = link._transport.underlying_transport.get_extra_info("ssl_object")  # type: ignore[union-attr]  # noqa: SLF001
+    tls = link.tls
     der = tls.getpeercert(True) if tls is not None else None
     return x509.load_der_x509_certificate(der) if der else None
 

@@ -11,9 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from ocppsec.csms.entrance import OpenDoor
 from ocppsec.csms.errors import BadInput, NotConnected
 from ocppsec.csms.explain import explain
-from ocppsec.csms.service import AddedStation, ConnectionInfo, OpenDoor
+from ocppsec.csms.service import AddedStation, ConnectionInfo
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import (

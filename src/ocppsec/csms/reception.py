@@ -1,0 +1,188 @@
+"""From a verdict to what is known of it: admitted stations get a session, and every attempt is kept.
+
+Also tells the upgrades what the doors see of their stations, since a station that fails at the new door can
+only be understood by what that door saw.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+from ocppsec.csms.gate import SUBPROTOCOL, Entry
+from ocppsec.csms.session import Facts, House, Session
+from ocppsec.csms.sessions import Sessions
+from ocppsec.csms.upgrader import Upgrader
+from ocppsec.events import (
+    Emit,
+    Event,
+    HandshakeFailed,
+    StationConnected,
+    StationDisconnected,
+    StoreUnavailable,
+)
+from ocppsec.link.accept import accept
+from ocppsec.link.deflate import accept_offer
+from ocppsec.link.link import Limits, Link
+from ocppsec.registry.records import Attempt, AttemptOutcome
+from ocppsec.registry.store import Store
+from ocppsec.registry.store import StoreUnavailable as StoreIsAway
+
+
+class Reception:
+    def __init__(
+        self,
+        store: Store,
+        sessions: Sessions,
+        upgrader: Upgrader,
+        *,
+        limits: Limits,
+        emit: Emit,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._upgrader = upgrader
+        self._limits = limits
+        self._emit = emit
+        self._now = now
+        self._house: House | None = None
+        self._addresses: dict[str, str] = {}
+        self._writing: set[asyncio.Task[None]] = set()
+
+    def serve(self, house: House) -> None:
+        """Who answers in the sessions that are made from now on."""
+        self._house = house
+
+    async def finish(self) -> None:
+        """Let what is being written be written."""
+        await asyncio.gather(*self._writing, return_exceptions=True)
+
+    # -- in ---------------------------------------------------------------------------------------------
+    async def enter(self, entry: Entry) -> None:
+        """Let an admitted station in: 101, then the session.  Raises `StoreUnavailable` before anything is sent."""
+        arrival, admitted = entry.arrival, entry.admitted
+        assert self._house is not None
+        if admitted.certificate is not None and admitted.certificate_is_new:
+            await self._store.activate_certificate(admitted.certificate, self._now())
+        session = Session(self._house, self._facts(entry))
+        agreed = accept_offer(arrival.request.extensions)
+        headers = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
+        if agreed is not None:
+            headers["Sec-WebSocket-Extensions"] = agreed[0]
+        link = Link(session, new_id=_new_id, limits=self._limits, deflate=agreed[1] if agreed else None)
+        accept(
+            arrival.transport,
+            link,
+            key=arrival.request.key,
+            headers=headers,
+            limits=self._limits,
+            early=arrival.early,
+        )
+        arrival.transport.resume_reading()
+
+    def _facts(self, entry: Entry) -> Facts:
+        return Facts(
+            identity=entry.record.identity,
+            profile=entry.admitted.profile,
+            floor=entry.record.floor,
+            registered=entry.record.registered,
+            registered_serial_number=entry.record.serial_number,
+            door=entry.arrival.spec.name,
+            address=entry.arrival.address,
+            since=self._now(),
+            certificate=entry.certificate,
+            tls_version=entry.arrival.tls_version,
+            cipher=entry.arrival.cipher,
+        )
+
+    def opened(self, session: Session) -> None:
+        """The newcomer was admitted: only now the old connection goes (LESSONS 25)."""
+        facts = session.facts
+        old = self._sessions.enter(session)
+        if old is not None:
+            old.close(1000, "replaced by a newer connection")
+        self._emit(
+            StationConnected(
+                identity=facts.identity,
+                profile=int(facts.profile),
+                door=facts.door,
+                address=facts.address,
+                replaced=old is not None,
+            )
+        )
+        attempt = Attempt(
+            at=facts.since,
+            outcome=AttemptOutcome.ADMITTED,
+            door=facts.door,
+            address=facts.address,
+            identity=facts.identity,
+            profile=facts.profile,
+            reason="",
+        )
+        self._write(self._store.record_attempt(attempt))
+        self._write(self._store.record_connected(facts.identity, facts.profile, facts.since))
+        if facts.identity in self._upgrader.identities:
+            self.connects_from(facts.identity, facts.address)
+            self._upgrader.connected(session)
+        if session.accepted:
+            self._upgrader.ready(session)
+
+    def closed(self, session: Session) -> None:
+        if not self._sessions.leave(session):
+            return  # somebody newer has the place (LESSONS 16)
+        reason = session.link.close_reason if session.link is not None else ""
+        self._emit(StationDisconnected(identity=session.identity, reason=reason))
+        self._upgrader.lost(session.identity)
+
+    # -- not in -----------------------------------------------------------------------------------------
+    def connects_from(self, identity: str, address: str) -> None:
+        """Remember, for an upgrade: a handshake that fails from there may be this station's."""
+        self._addresses = {
+            known: at for known, at in self._addresses.items() if known in self._upgrader.identities
+        }
+        self._addresses[identity] = address
+
+    def door_saw(self, event: Event) -> None:
+        """Keep a failed handshake, and tell the upgrades of stations that connect from there."""
+        self._emit(event)
+        if not isinstance(event, HandshakeFailed):
+            return
+        attempt = Attempt(
+            at=self._now(),
+            outcome=AttemptOutcome.HANDSHAKE_FAILED,
+            door=event.door,
+            address=event.address,
+            identity=None,
+            profile=None,
+            reason=event.reason,
+            advice=event.advice,
+        )
+        self._write(self._store.record_attempt(attempt))
+        for identity, address in self._addresses.items():
+            if address == event.address:
+                self._upgrader.door_saw(identity, f"{event.reason} ({event.advice})")
+
+    def refused(self, attempt: Attempt) -> None:
+        """Admission said no, and has kept that."""
+        if attempt.identity is not None:
+            self._upgrader.door_saw(attempt.identity, f"{attempt.reason}, presented {attempt.presented}")
+
+    def _write(self, writing: Coroutine[Any, Any, None]) -> None:
+        """Write something that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(writing)
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not isinstance(error, StoreIsAway):
+            raise error
+        self._emit(StoreUnavailable(doing="keeping what a door saw", reason=str(error)))
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)
