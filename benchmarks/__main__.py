@@ -1,6 +1,7 @@
 """``python -m benchmarks``: all measures, ours and the peer in turn; prints a table and writes JSON."""
 
 import argparse
+import asyncio
 import os
 import sys
 import tempfile
@@ -72,7 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(stderr=True, highlight=False)
     with tempfile.TemporaryDirectory(prefix="ocppsec-bench-") as name:
         directory = Path(name)
-        bench = Bench(directory=directory, fleet=fleet.create(directory / "fleet", size.idle), size=size)
+        stations = asyncio.run(fleet.create(directory / "fleet", size.idle))
+        bench = Bench(directory=directory, fleet=stations, size=size)
         results = [rounds_of(bench, measure, other, console) for measure in measures]
     report.show(results, Console(highlight=False, width=None if sys.stdout.isatty() else 130))
     path = chosen.json or _RESULTS / f"{began:%Y-%m-%dT%H%M%SZ}.json"

@@ -4,6 +4,7 @@ Made once a run in a directory that also becomes the state directory of our serv
 works on a fresh copy of it.
 """
 
+import asyncio
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +23,11 @@ from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.service import Csms
 from ocppsec.profiles.password import generate
 from ocppsec.profiles.record import CertificateRecord, CertificateState
+from ocppsec.registry.open import open_store
 
 ORGANIZATION = "Benchmark"
 HOSTNAME = "localhost"
+DATABASE = "ocppsec.db"
 _FILE = "fleet.json"
 
 
@@ -64,15 +67,16 @@ def load(directory: Path) -> Fleet:
     return Fleet(directory=directory, members=members)
 
 
-def create(directory: Path, size: int) -> Fleet:
-    """*size* stations of profile 1 and as many of profile 3, with our CA."""
+async def create(directory: Path, size: int) -> Fleet:
+    """*size* stations of profile 1 and as many of profile 3, with our CA and registered in our store."""
     authority = load_or_create(directory, organization=ORGANIZATION, hostname=HOSTNAME, now=datetime.now(UTC))
     (directory / "stations").mkdir(mode=0o700)
     basic = [Member(identity=f"BASIC{number:05}", profile=1, password=generate()) for number in range(size)]
     mutual = [_certified(directory, authority, f"MUTUAL{number:05}") for number in range(size)]
-    members = (*basic, *mutual)
-    (directory / _FILE).write_bytes(msgspec.json.encode(members))
-    return Fleet(directory=directory, members=members)
+    fleet = Fleet(directory=directory, members=(*basic, *mutual))
+    (directory / _FILE).write_bytes(msgspec.json.encode(fleet.members))
+    await _register(fleet)
+    return fleet
 
 
 def configuration(directory: Path) -> Configuration:
@@ -85,12 +89,22 @@ def configuration(directory: Path) -> Configuration:
     )
 
 
-async def register(csms: Csms, fleet: Fleet) -> None:
-    """Make every member known to a started CSMS; those of profile 3 as stations that were here before."""
-    for member in fleet.members:
-        await csms.add_station(member.identity, profile=member.profile, password=member.password or None)
-        if member.certificate:
-            await csms.store.add_certificate(_record(fleet, member))
+async def _register(fleet: Fleet) -> None:
+    store = await open_store(fleet.directory / DATABASE)
+    csms = Csms(configuration(fleet.directory), store, emit=lambda _event: None)
+    await csms.start()
+    try:
+        await asyncio.gather(*(_add(csms, fleet, member) for member in fleet.members))
+    finally:
+        await csms.stop()
+        await store.close()
+
+
+async def _add(csms: Csms, fleet: Fleet, member: Member) -> None:
+    """Those of profile 3 are stations that were here before: their certificate has been seen."""
+    await csms.add_station(member.identity, profile=member.profile, password=member.password or None)
+    if member.certificate:
+        await csms.store.add_certificate(_record(fleet, member))
 
 
 def _certified(directory: Path, authority: AuthorityFiles, identity: str) -> Member:

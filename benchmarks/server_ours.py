@@ -1,6 +1,6 @@
 """Our server under test: the CSMS as ``ocppsec up`` puts it together, without its HTTP API.
 
-Store, log, metrics and security log are those of ``ocppsec up``; log lines go to standard error, which the
+SQLite, log, metrics and security log are those of ``ocppsec up``; log lines go to standard error, which the
 bench sends into a file.
 """
 
@@ -12,12 +12,11 @@ from pathlib import Path
 from benchmarks import fleet, server_process
 from ocppsec.csms.service import Csms
 from ocppsec.observability import Metrics, Observer, SecurityLog, configure_logging
-from ocppsec.registry.memory import MemoryStore
+from ocppsec.registry.open import open_store
 
 
 async def main(directory: Path) -> None:
-    stations = fleet.load(directory)
-    store = MemoryStore()
+    store = await open_store(directory / fleet.DATABASE)
     observer = Observer(
         logger=configure_logging(sys.stderr, form="json"),
         metrics=Metrics(),
@@ -27,7 +26,6 @@ async def main(directory: Path) -> None:
     csms = Csms(fleet.configuration(directory), store, emit=observer.emit)
     await csms.start()
     try:
-        await fleet.register(csms, stations)
         urls = {profile: door.url for door in csms.doors for profile in door.profiles}
         await server_process.serve_until_told(urls)
     finally:
