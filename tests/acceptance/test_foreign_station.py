@@ -45,6 +45,16 @@ def test_a_station_on_mobilityhouse_climbs_to_3_and_is_refused_on_1_and_2(up, id
     climbs(up, identity, password, command, log)
 
 
+@pytest.mark.parametrize("seconds", [0.05, 1.0])
+def test_a_station_that_tidies_up_late_climbs_to_3(up, crew, identity, seconds):
+    """A station that drops its lower slots only a while after the boot (A05.FR.06) tells stale settings meanwhile."""
+    password = up.add(identity)
+    crew.power_on(identity, url=up.door(1), password=password, tidy_after=seconds)
+    eventually(lambda: crew.booted(identity, 1))
+    done = up.command("station", "upgrade", identity, "--to", "3", "--wait", "--timeout", "40")
+    assert done.code == 0, done
+
+
 @pytest.fixture(scope="session")
 def ocpp_rpc(tmp_path_factory):
     """npm's `ocpp-rpc`, installed where it is missing; without node, npm or a registry there is no such judge."""

@@ -9,8 +9,6 @@ import pytest
 from rig.server import Up, port_of
 from rig.wire import Raw, ask, basic, request, target
 
-pytestmark = pytest.mark.xdist_group("guessing")
-
 GUESSES = 10_000
 AT_ONCE = 50
 ATTACKER = "127.66.6.6"

@@ -6,7 +6,7 @@ from rig.wire import ask, basic, request
 A48 = "A" * 48
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def passwords(up):
     """Stations whose names an attacker would like to confuse."""
     names = {

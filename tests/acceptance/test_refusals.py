@@ -10,8 +10,6 @@ from rig.database import locked, without_stations
 from rig.server import Up
 from rig.wire import Raw, ask, basic, client_context, dial, frame, read_answer, request, target
 
-pytestmark = pytest.mark.xdist_group("refusals")
-
 TIMES = 50
 LINGER = 2.0
 """Seconds a refused client is read from at most."""

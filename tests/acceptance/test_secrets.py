@@ -11,8 +11,6 @@ from rig.database import without_stations
 from rig.server import Up, eventually
 from rig.wire import Raw, ask, basic, client_context, dial, request, target
 
-pytestmark = pytest.mark.xdist_group("secrets")
-
 OWN_FILES = {"pepper", "api.json"}
 NEW_PASSWORD = "Fresh-secret-of-the-station-0815"
 WRONG_PASSWORD = "Wrong-guess-that-is-nobodys-4711"

@@ -17,10 +17,9 @@ CLOSE = b"\x88\x80\x00\x00\x00\x00"
 """A close frame, so that an admitted s_client ends."""
 
 
-@pytest.fixture(scope="module")
-def on_two(up):
-    """(request bytes) of a station registered on profile 2."""
-    identity = "TLS-2"
+@pytest.fixture
+def on_two(up, identity):
+    """The request of a station registered on profile 2."""
     password = up.add(identity, profile=2)
     return request(target(identity), authorization=basic(identity, password)) + CLOSE
 

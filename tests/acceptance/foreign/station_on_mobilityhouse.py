@@ -151,6 +151,11 @@ class Manners(ChargePoint):
         super().__init__(station.identity, connection, response_timeout=15, logger=QUIET)
         self.station = station
         self.flash = station.flash
+        self.greeted = asyncio.Event()
+
+    async def _handle_call(self, msg):
+        await self.greeted.wait()  # one thing after another: first what follows from the boot
+        return await super()._handle_call(msg)
 
     async def _send(self, message):
         await self.station.pace()
@@ -390,6 +395,7 @@ class ForeignStation:
         tell=lambda **_: None,
         pace=None,
         retry=0.2,
+        tidy_after=0.0,
     ):
         self.identity = identity
         self.serial = serial
@@ -400,6 +406,7 @@ class ForeignStation:
         self._tell = tell
         self._pace = pace
         self._retry = retry
+        self._tidy_after = tidy_after
 
     async def pace(self):
         """Before each message; a test may make the station dawdle here."""
@@ -441,13 +448,20 @@ class ForeignStation:
         finally:
             reading.cancel()
             greeting.cancel()
+            manners.greeted.set()
             await asyncio.wait([reading, greeting])
         self._tell(event="disconnected", profile=profile)
 
     async def _greet(self, manners, slot, profile):
-        if await manners.boot(self.boot_reason):
+        booted = await manners.boot(self.boot_reason)
+        if booted and self._tidy_after:
+            manners.greeted.set()
+            await asyncio.sleep(self._tidy_after)
+        if booted:
             self.boot_reason = "PowerUp"
             self._settled(slot, profile)
+        manners.greeted.set()
+        if booted:
             await manners.startup_event()
 
     async def _read(self, manners):

@@ -19,7 +19,7 @@ class Crew:
         self.told = {}
         """What each station told, by identity."""
 
-    def power_on(self, identity, *, url, password, serial=None, pace=None, key_family="ec"):
+    def power_on(self, identity, *, url, password, serial=None, **more):
         """Start a station; one that was there before goes on with its flash memory."""
         told = self.told.setdefault(identity, [])
         station = ForeignStation(
@@ -28,9 +28,8 @@ class Crew:
             serial=serial or identity,
             url=url,
             password=password,
-            key_family=key_family,
             tell=lambda **what: told.append(what),
-            pace=pace,
+            **more,
         )
         self._tasks[identity] = asyncio.run_coroutine_threadsafe(station.run(), self._loop)
         return station
