@@ -51,6 +51,7 @@ class Link(WSListener):
         "_deflate",
         "_gone",
         "_handler",
+        "_held",
         "_limits",
         "_loop",
         "_new_id",
@@ -76,6 +77,7 @@ class Link(WSListener):
         self._calls: dict[str, tuple[asyncio.Future[dict[str, Any]], str, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timed: str | None = None
+        self._held: list[CallReceived] | None = None
         self._assembling: bytearray | None = None
         self._assembling_text = False
         self._assembling_compressed = False
@@ -285,6 +287,8 @@ class Link(WSListener):
     def _deliver(self, received: tuple[Received, ...]) -> None:
         for item in received:
             match item:
+                case CallReceived() if self._held is not None:
+                    self._held.append(item)
                 case CallReceived():
                     self._handler.on_call(self, item)
                 case Answered():
@@ -303,6 +307,16 @@ class Link(WSListener):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+        if self._held is None:
+            # An answer and the peer's next CALL often share a segment.  Whoever awaits the answer wakes first, and
+            # only then hears of the CALL: it may be allowed by that very answer (B01.FR.08).
+            self._held = []
+            self._loop.call_soon(self._release)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        if not self._closed:
+            self._deliver(tuple(held))
 
     def _flush(self) -> None:
         """Send what the conversation wants sent, and start the deadline of a CALL that just left."""

@@ -348,3 +348,31 @@ async def test_wait_closed_returns_at_the_end() -> None:
 
     await waiting
     await link.wait_closed()
+
+
+async def test_an_answer_is_known_before_the_next_call_is_heard() -> None:
+    """A CALL that came right behind our answer reaches the handler after who waits for the answer has it."""
+    order: list[str] = []
+
+    class Notes(AnswersHeartbeats):
+        def on_call(self, link: Link, call: CallReceived) -> None:
+            order.append("call")
+
+    link, transport, _ = open_link(Notes())
+
+    async def asks() -> None:
+        await link.call("Reset", {"type": "OnIdle"}, timeout=5)
+        order.append("answer")
+
+    task = asyncio.ensure_future(asks())
+    await asyncio.sleep(0)
+    feed(
+        link,
+        transport,
+        frame(WSMsgType.TEXT, b'[3,"0",{"status":"Accepted"}]', True, False),
+        frame(WSMsgType.TEXT, HEARTBEAT.encode(), True, False),
+    )
+    await task
+    await asyncio.sleep(0)
+
+    assert order == ["answer", "call"]
