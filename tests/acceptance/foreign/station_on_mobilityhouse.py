@@ -151,11 +151,13 @@ class Manners(ChargePoint):
         super().__init__(station.identity, connection, response_timeout=15, logger=QUIET)
         self.station = station
         self.flash = station.flash
+        self.greeting = False
         self.greeted = asyncio.Event()
 
-    async def _handle_call(self, msg):
-        await self.greeted.wait()  # one thing after another: first what follows from the boot
-        return await super()._handle_call(msg)
+    async def route_message(self, raw_msg):
+        await super().route_message(raw_msg)
+        if raw_msg.startswith("[3") and self.greeting:
+            await self.greeted.wait()  # one thing after another: first what follows from the boot
 
     async def _send(self, message):
         await self.station.pace()
@@ -334,6 +336,7 @@ class Manners(ChargePoint):
     # -- network ----------------------------------------------------------------------------------------
     @on("SetNetworkProfile")
     def set_network_profile(self, configuration_slot, connection_data, **_):
+        self.station.tidy()
         if configuration_slot not in SLOTS:
             return self._no_profile("InvalidConfSlot")
         if connection_data["security_profile"] < self.flash.profile:
@@ -395,7 +398,7 @@ class ForeignStation:
         tell=lambda **_: None,
         pace=None,
         retry=0.2,
-        tidy_after=0.0,
+        tidies_late=False,
     ):
         self.identity = identity
         self.serial = serial
@@ -406,7 +409,8 @@ class ForeignStation:
         self._tell = tell
         self._pace = pace
         self._retry = retry
-        self._tidy_after = tidy_after
+        self._tidies_late = tidies_late
+        self._untidy = None
 
     async def pace(self):
         """Before each message; a test may make the station dawdle here."""
@@ -453,13 +457,14 @@ class ForeignStation:
         self._tell(event="disconnected", profile=profile)
 
     async def _greet(self, manners, slot, profile):
+        manners.greeting = True
         booted = await manners.boot(self.boot_reason)
-        if booted and self._tidy_after:
-            manners.greeted.set()
-            await asyncio.sleep(self._tidy_after)
         if booted:
             self.boot_reason = "PowerUp"
-            self._settled(slot, profile)
+            self._untidy = (slot, profile)
+            if not self._tidies_late:
+                self.tidy()
+            self._tell(event="booted", profile=profile)
         manners.greeted.set()
         if booted:
             await manners.startup_event()
@@ -468,8 +473,9 @@ class ForeignStation:
         with contextlib.suppress(websockets.ConnectionClosed):
             await manners.start()
 
-    def _settled(self, slot, profile):
+    def tidy(self):
         """A05.FR.06: the new profile works, so lower ones go."""
+        slot, profile = self._untidy
         self.flash.set("OCPPCommCtrlr", "ActiveNetworkProfile", slot)
         if profile > self.flash.profile:
             self.flash.set("SecurityCtrlr", "SecurityProfile", profile)
@@ -481,7 +487,6 @@ class ForeignStation:
             self.flash.memory["slots"] = {str(number): data for number, data in keep.items()}
             left = [str(number) for number in self.flash.priority if number in keep]
             self.flash.set("OCPPCommCtrlr", "NetworkConfigurationPriority", ",".join(left))
-        self._tell(event="booted", profile=profile)
 
     async def dial(self, data):
         """One attempt on the network profile *data*."""
