@@ -1,6 +1,7 @@
 """While the store is away nobody gets in, and everybody is told 503 (LESSONS 3)."""
 
 import asyncio
+import threading
 
 import pytest
 from rig.wire import Raw, ask, basic, client_context, request, target
@@ -171,3 +172,40 @@ def test_a_security_event_that_cannot_be_kept_is_not_acknowledged(house):
         assert station.call("SecurityEventNotification", event)[0] == 4
         store.away = False
         assert station.call("SecurityEventNotification", event)[2] == {}
+
+
+class SlowFloor(MemoryStore):
+    """Takes its time to raise a floor."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = threading.Event()
+        self.go_on = threading.Event()
+
+    async def raise_floor(self, identity, floor):
+        if floor >= 2:
+            self.asked.set()
+            while not self.go_on.is_set():
+                await asyncio.sleep(0.01)
+        return await super().raise_floor(identity, floor)
+
+
+def test_who_slipped_in_while_the_floor_rose_does_not_stay(house):
+    """Admitted on 1 in the moment in which the boot on 2 is being kept: not for long (A05.FR.07)."""
+    store = SlowFloor()
+    house = house(store=store)
+    password = house.add("CS")
+    with Raw(house.door(1), "CS", password=password) as station:
+        station.boot("CS")
+        house.do(house.csms.begin_upgrade("CS", 2))
+    context = client_context(house.root)
+    boot = b'[2,"b","BootNotification",{"reason":"PowerUp","chargingStation":{"model":"M","vendorName":"V"}}]'
+    with Raw(house.door(2), "CS", password=password, context=context) as higher:
+        higher.send(boot)
+        assert store.asked.wait(5)
+        with Raw(house.door(1), "CS", password=password, timeout=5) as lower:
+            assert lower.status == 101
+            store.go_on.set()
+            lower.send(boot)
+            assert lower.closing()[0] == 1008
+    assert ask(house.door(1), request(target("CS"), authorization=basic("CS", password))).status == 403
