@@ -99,6 +99,9 @@ class Reception:
 
     def opened(self, session: Session) -> None:
         """The newcomer was admitted: only now the old connection goes (LESSONS 25)."""
+        if self._sessions.is_barred(session):  # revoked while it was being admitted
+            session.drop("the certificate was revoked")
+            return
         facts = session.facts
         old = self._sessions.enter(session)
         if old is not None:

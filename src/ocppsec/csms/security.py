@@ -79,7 +79,11 @@ class Security:
         )
         try:
             await self._store.record_boot(session.identity, facts)
-            old = await self._store.raise_floor(session.identity, session.profile)
+            old = (
+                session.facts.floor
+            )  # a floor never falls: what admission read is enough to know it need not rise
+            if session.profile > old:
+                old = await self._store.raise_floor(session.identity, session.profile)
             await self._upgrader.booted(
                 session.identity, session.profile
             )  # nothing awaits until the answer is out

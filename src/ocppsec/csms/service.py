@@ -16,6 +16,7 @@ from cryptography import x509
 from ocppsec.certificates.files import AuthorityFiles, load_or_create
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
 from ocppsec.csms.application import Application, BuiltIn
+from ocppsec.csms.certificate_office import CertificateOffice
 from ocppsec.csms.certifier import Certifier
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.entrance import Entrance, OpenDoor
@@ -85,6 +86,7 @@ class Csms:
         self._now = now
         self._application = application or BuiltIn()
         self._sessions = Sessions()
+        self.certificates = CertificateOffice(store, self._sessions, emit=emit, now=now)
         self._loops: list[asyncio.Task[None]] = []
         self._entrance: Entrance | None = None
         self._authority: AuthorityFiles | None = None

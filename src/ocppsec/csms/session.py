@@ -23,6 +23,8 @@ from ocppsec.registry.store import RegistryError
 
 Payload = dict[str, Any]
 
+_DROP_SECONDS = 0.5
+
 
 class SecurityMessages(Protocol):
     """Answers the messages that are ours; see `ocppsec.csms.security`."""
@@ -96,6 +98,12 @@ class Session:
     def close(self, code: int, reason: str) -> None:
         if self.link is not None:
             self.link.close(code, reason)
+
+    def drop(self, reason: str) -> None:
+        """Close, and do not wait long for the station's consent."""
+        if self.link is not None:
+            self.link.close(1008, reason)
+            asyncio.get_running_loop().call_later(_DROP_SECONDS, self.link.abort, reason)
 
     # -- what the link calls ----------------------------------------------------------------------------
     def on_open(self, link: Link) -> None:

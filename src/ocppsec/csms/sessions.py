@@ -2,6 +2,9 @@
 
 A newcomer takes the place only after it was admitted; the old connection's end, whenever it comes, cannot
 remove the new one, because a session leaves only its own place.
+
+Which certificates were revoked since this process started is remembered here too: a connection whose admission
+had read the records a moment before the revocation does not stay.
 """
 
 from collections import Counter
@@ -13,6 +16,7 @@ from ocppsec.csms.session import Session
 class Sessions:
     def __init__(self) -> None:
         self._by_identity: dict[str, Session] = {}
+        self._barred: set[str] = set()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._by_identity.values()))
@@ -28,6 +32,15 @@ class Sessions:
         old = self._by_identity.get(session.identity)
         self._by_identity[session.identity] = session
         return old
+
+    def bar(self, fingerprint: str) -> list[Session]:
+        """No connection with this certificate from now on; gives those there are, to be closed."""
+        self._barred.add(fingerprint)
+        return [session for session in self if self.is_barred(session)]
+
+    def is_barred(self, session: Session) -> bool:
+        certificate = session.facts.certificate
+        return certificate is not None and certificate.fingerprint in self._barred
 
     def leave(self, session: Session) -> bool:
         """Give the place up, if it is still this session's."""

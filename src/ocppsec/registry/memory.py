@@ -184,6 +184,18 @@ class MemoryStore:
         self._check_open()
         return list(_newest_first(self._of(identity)))
 
+    async def certificates_by_serial(self, serial_number: str) -> list[CertificateRecord]:
+        self._check_open()
+        return [known for known in self._certificates.values() if known.serial_number == serial_number]
+
+    async def ledger(
+        self, *, after: str | None = None, limit: int = 100, state: CertificateState | None = None
+    ) -> list[CertificateRecord]:
+        self._check_open()
+        behind = sorted(each for each in self._certificates if after is None or each > after)
+        wanted = [self._certificates[each] for each in behind]
+        return [each for each in wanted if state is None or each.state is state][: max(0, limit)]
+
     async def key_is_known(self, public_key_sha256: str) -> bool:
         self._check_open()
         return any(known.public_key_sha256 == public_key_sha256 for known in self._certificates.values())

@@ -124,6 +124,14 @@ class Store(Protocol):
     async def certificates(self, identity: str) -> list[CertificateRecord]:
         """Newest first."""
 
+    async def certificates_by_serial(self, serial_number: str) -> list[CertificateRecord]:
+        """Those with this serial number, of whatever station: one at most as long as all come from one CA."""
+
+    async def ledger(
+        self, *, after: str | None = None, limit: int = 100, state: CertificateState | None = None
+    ) -> list[CertificateRecord]:
+        """Every certificate ever issued, of stations that were removed too; a page, ordered by fingerprint."""
+
     async def key_is_known(self, public_key_sha256: str) -> bool:
         """True when a certificate was ever issued for this key, to whomever."""
 

@@ -73,6 +73,8 @@ ARROWS: Final = (
     Arrow(FreeingSlot, WritingProfile, "Accepted"),
     Arrow(WritingProfile, Arming, "Accepted"),
     Arrow(Arming, Arming, "Rejected: next guess for the old slot"),
+    Arrow(Arming, AskingVariables, "Rejected: are its slots still the same?"),
+    Arrow(AskingVariables, Arming, "other slots than before"),
     Arrow(Arming, Resetting, "Accepted, RebootRequired or unknown variable"),
     Arrow(Resetting, AwaitingBoot, "Accepted, Scheduled or no answer"),
     Arrow(Resetting, AwaitingReset, "Rejected"),

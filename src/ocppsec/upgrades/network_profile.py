@@ -15,11 +15,11 @@ from ocppsec.ocppj.messages import (
     StatusInfo,
 )
 from ocppsec.upgrades.exchange import Answered, CallRefused, Event
-from ocppsec.upgrades.facts import set_result
+from ocppsec.upgrades.facts import QUESTIONS, set_result
 from ocppsec.upgrades.path import MOST_TRIES, Move, again, enter, fail, stay, to_arming, to_reset, warn
 from ocppsec.upgrades.requests import PRIORITY
 from ocppsec.upgrades.slots import active_slot, interfaces
-from ocppsec.upgrades.states import Arming, FreeingSlot, WritingProfile
+from ocppsec.upgrades.states import Arming, AskingVariables, FreeingSlot, WritingProfile
 from ocppsec.upgrades.words import priority_refused, profile_refused, status_words
 
 _TAKEN: Final = (SetVariableStatus.ACCEPTED, SetVariableStatus.REBOOT_REQUIRED)
@@ -119,8 +119,23 @@ def arming(state: Arming, event: Event) -> Move:
             if len(state.lists) > 1:
                 return enter(replace(state, lists=state.lists[1:], tries=0), f'"{value}" {words}')
             code = info.reason_code if info else ""
-            return fail(state, priority_refused(words, value, goal=state.progress.goal, code=code))
+            return _ask_again(state, priority_refused(words, value, goal=state.progress.goal, code=code))
     return stay(state)
+
+
+def _ask_again(state: Arming, refusal: str) -> Move:
+    """The list named slots that the station had: once, see whether it still has them."""
+    progress = state.progress
+    if progress.asked_again:
+        return fail(state, refusal)
+    forgotten = replace(progress.facts, priority=None, active_slot=None)
+    asking = AskingVariables(
+        progress=replace(progress, facts=forgotten, proven_slot=None, asked_again=True),
+        left=QUESTIONS[:1],
+        refused=state.lists[0],
+        refusal=refusal,
+    )
+    return enter(asking, f"{refusal} Asks for its slots once more")
 
 
 def _not_armable(state: Arming, status: str) -> Move:

@@ -203,7 +203,12 @@ def leg_done(progress: Progress, profile: int) -> Move:
     # The slot we activated is the active one now, whether the station tells or not.
     plan = replace(progress.plan, active_slot=progress.slot)
     following = Progress(
-        plan=plan, profile=profile, goal=profile + 1, facts=progress.facts, step_number=progress.step_number
+        plan=plan,
+        profile=profile,
+        goal=profile + 1,
+        facts=progress.facts,
+        proven_slot=progress.slot,
+        step_number=progress.step_number,
     )
     state, effects = start_leg(following, f"booted on profile {profile}; lower is refused from now on")
     return state, (*raised, *effects)

@@ -21,8 +21,8 @@ from ocppsec.upgrades.exchange import (
     ReportReceived,
 )
 from ocppsec.upgrades.facts import interface_question, lists_root, summary, with_report, with_variables
-from ocppsec.upgrades.path import Move, again, enter, fail, stay, to_root
-from ocppsec.upgrades.slots import active_slot, free_slots
+from ocppsec.upgrades.path import Move, again, enter, fail, stay, to_arming, to_root
+from ocppsec.upgrades.slots import active_slot, free_slots, priority_lists
 from ocppsec.upgrades.states import (
     AskingForReport,
     AskingForRoots,
@@ -41,7 +41,7 @@ def asking_variables(state: AskingVariables, event: Event) -> Move:
         case CallRefused(code=code) if len(state.left[0]) > 1:
             # More than ItemsPerMessageGetVariables, or one variable it stumbles over: ask one at a time.
             singles = tuple((name,) for name in state.left[0])
-            one = AskingVariables(progress=state.progress, left=(*singles, *state.left[1:]))
+            one = replace(state, left=(*singles, *state.left[1:]), tries=0)
             return enter(one, f"CALLERROR {code}: asks one variable at a time")
         case CallTimedOut() if state.tries == 0:
             return again(state, "no answer to GetVariables; sent again")
@@ -53,13 +53,23 @@ def asking_variables(state: AskingVariables, event: Event) -> Move:
 def _next_question(state: AskingVariables, progress: Progress) -> Move:
     left = state.left[1:]
     if left:
-        return enter(AskingVariables(progress=progress, left=left))
+        return enter(replace(state, progress=progress, left=left, tries=0))
+    if state.refusal:
+        return _arm_again(state, progress)
     slot = active_slot(progress)
     if slot is not None and state.left[0] != (interface_question(slot),):
         return enter(AskingVariables(progress=progress, left=((interface_question(slot),),)))
     if progress.facts.slots is None:
         return enter(AskingForReport(progress=progress))
     return enter(AskingForRoots(progress=progress))
+
+
+def _arm_again(state: AskingVariables, progress: Progress) -> Move:
+    """The station refused a priority list; with what it says now another may be right."""
+    assert progress.slot is not None
+    if priority_lists(progress, progress.slot) == (state.refused,) or active_slot(progress) == progress.slot:
+        return fail(state, state.refusal)
+    return to_arming(progress, progress.slot, summary(progress.facts))
 
 
 def asking_for_report(state: AskingForReport, event: Event) -> Move:

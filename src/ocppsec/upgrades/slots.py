@@ -14,6 +14,10 @@ _USUAL_FIRST = (1, 0)
 def active_slot(progress: Progress) -> int | None:
     """The slot in use; None when it can only be guessed."""
     facts = progress.facts
+    proven = progress.proven_slot
+    if proven is not None and (facts.priority is None or proven in facts.priority):
+        # Right after the boot a station may still tell what was true before it (its tidying, A05.FR.06, takes time).
+        return proven
     if facts.active_slot is not None:
         return facts.active_slot
     if facts.priority is not None and len(facts.priority) == 1:

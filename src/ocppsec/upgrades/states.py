@@ -39,6 +39,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts = Facts()
     slot: int | None = None
     """Holds the new NetworkConnectionProfile once the station took it."""
+    proven_slot: int | None = None
+    """The slot of the leg before, on which the station has booted."""
+    asked_again: bool = False
     warnings: tuple[str, ...] = ()
     """What did not go as it should, of this leg: told again when the leg fails."""
     seen: tuple[str, ...] = ()
@@ -71,6 +74,10 @@ class Calling(Open, frozen=True, kw_only=True):
 class AskingVariables(Calling, frozen=True, kw_only=True):
     left: tuple[tuple[str, ...], ...]
     """Questions, the first one asked; each a few ``Component.Variable``."""
+    refused: tuple[int, ...] = ()
+    """The priority list the station refused: is what it said before still true? …"""
+    refusal: str = ""
+    """… and if it is, why the upgrade fails."""
 
 
 class AskingForReport(Calling, frozen=True, kw_only=True):

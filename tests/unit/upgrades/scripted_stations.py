@@ -523,6 +523,42 @@ class RefusesSlotsInThePriorityList(CorrectStation):
         return super().refuses_profile(request)
 
 
+@dataclass
+class TidiesUpLate(CorrectStation):
+    """Behind a boot it tells what was true before it; its lower slots are gone by the time it is armed again."""
+
+    slots: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    told: dict[str, str] = field(default_factory=dict)
+
+    def variables(self) -> dict[str, str]:
+        return super().variables() | self.told
+
+    def boot(self, slot: int) -> Script:
+        before = {"OCPPCommCtrlr.ActiveNetworkProfile": str(self.active)}
+        before["OCPPCommCtrlr.NetworkConfigurationPriority"] = ",".join(map(str, self.priority))
+        yield from super().boot(slot)
+        self.told = before
+
+    def set_network_profile(self, request: SetNetworkProfileRequest) -> Script:
+        self.told = {}
+        yield from super().set_network_profile(request)
+
+
+@dataclass
+class ForgotSlotOne(TidiesUpLate):
+    """On profile 2 for long, by other means; still tells of slot 1, which it does not have any more."""
+
+    profile: int = 2
+
+    def __post_init__(self) -> None:
+        self.root = True
+        self.active, self.stored, self.priority = 2, {2: 2}, [2]
+        self.told = {
+            "OCPPCommCtrlr.ActiveNetworkProfile": "1",
+            "OCPPCommCtrlr.NetworkConfigurationPriority": "1,2",
+        }
+
+
 class HalfWay(CorrectStation):
     """Root installed, certificate issued, slot written and armed; the earlier upgrade was given up then."""
 

@@ -763,8 +763,16 @@ PROFILE = [
         Resetting,
     ),
     row(
-        "priority refused",
+        "priority refused: once more for the slots",
         Arming(progress=progress(goal=3), slot=2, lists=((2, 1),)),
+        set_to(PRIORITY, "Rejected"),
+        AskingVariables,
+        shows={"refused": (2, 1)},
+        sends=1,
+    ),
+    row(
+        "priority refused again",
+        Arming(progress=progress(goal=3, asked_again=True), slot=2, lists=((2, 1),)),
         set_to(PRIORITY, "Rejected"),
         Failed,
         reason="A05.FR.03",

@@ -17,6 +17,7 @@ class Row:
     free: tuple[int, ...]
     lists: tuple[tuple[int, ...], ...]
     ours: int | None = None
+    proven: int | None = None
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,14 @@ class Row:
             id="an earlier upgrade of ours knows",
         ),
         pytest.param(
+            Row(Facts(priority=(2, 1), active_slot=1, slots=(1, 2, 3)), (3, 1), ((3, 2),), proven=2),
+            id="it booted there: what it tells is old",
+        ),
+        pytest.param(
+            Row(Facts(priority=(1,), active_slot=1, slots=(1, 2)), (2,), ((2, 1),), proven=2),
+            id="it booted there, but has given the slot up",
+        ),
+        pytest.param(
             Row(Facts(priority=(1, 3), slots=(1, 2, 3)), (2,), ((2, 1, 3),), ours=2),
             id="what we knew is not in the list any more",
         ),
@@ -71,7 +80,7 @@ class Row:
 )
 def test_choice(row: Row) -> None:
     """Never the slot in use, never the new slot without an old one behind it."""
-    given = progress(facts=row.facts)
+    given = progress(facts=row.facts, proven_slot=row.proven)
     given = replace(given, plan=replace(given.plan, active_slot=row.ours))
     assert free_slots(given) == row.free
     if row.free:

@@ -31,6 +31,7 @@ REACHES_3 = [
         stations.DropsTheFirstConnection,
         stations.RefusesSlotsInThePriorityList,
         stations.HalfWay,
+        stations.TidiesUpLate,
         stations.DoesNotListTheRoot,
         stations.RepeatsItsCsrWithANewKey,
     )
@@ -79,6 +80,17 @@ def test_reaches_profile_3(station: type[CorrectStation]) -> None:
     assert isinstance(ended, Done), ended
     assert (ended.profile, ended.slot) == (3, conversation.station.active)
     assert conversation.floors == [2, 3]
+    assert conversation.station.profile == 3
+
+
+def test_a_refused_list_is_made_again_from_what_the_station_says_now() -> None:
+    """Armed with a slot it has lost, a station refuses; asked again it names the right one, and climbs."""
+    conversation = Conversation(stations.ForgotSlotOne())
+    ended = conversation.run()
+    assert isinstance(ended, Done), ended
+    calls = conversation.station.calls
+    refused = calls.index("SetVariables")
+    assert calls[refused + 1 : refused + 3] == ["GetVariables", "SetVariables"]
     assert conversation.station.profile == 3
 
 

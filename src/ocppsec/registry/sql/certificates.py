@@ -58,6 +58,22 @@ async def of_station(connection: AsyncConnection, identity: str) -> list[Certifi
     return [certificate_of(row) for row in rows]
 
 
+async def by_serial(connection: AsyncConnection, serial_number: str) -> list[CertificateRecord]:
+    rows = await connection.execute(select(*COLUMNS).where(table.c.serial_number == serial_number))
+    return [certificate_of(row) for row in rows]
+
+
+async def some(
+    connection: AsyncConnection, after: str | None, limit: int, state: CertificateState | None
+) -> list[CertificateRecord]:
+    chosen = select(*COLUMNS).order_by(table.c.fingerprint).limit(max(0, limit))
+    if after is not None:
+        chosen = chosen.where(table.c.fingerprint > after)
+    if state is not None:
+        chosen = chosen.where(table.c.state == state)
+    return [certificate_of(row) for row in await connection.execute(chosen)]
+
+
 async def key_is_known(connection: AsyncConnection, public_key_sha256: str) -> bool:
     return await _found(
         connection, select(table.c.number).where(table.c.public_key_sha256 == public_key_sha256)

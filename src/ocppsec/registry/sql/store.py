@@ -134,6 +134,14 @@ class SqlStore:
     async def certificates(self, identity: str) -> list[CertificateRecord]:
         return await self._read(certificates.of_station, identity)
 
+    async def certificates_by_serial(self, serial_number: str) -> list[CertificateRecord]:
+        return await self._read(certificates.by_serial, serial_number)
+
+    async def ledger(
+        self, *, after: str | None = None, limit: int = 100, state: CertificateState | None = None
+    ) -> list[CertificateRecord]:
+        return await self._read(certificates.some, after, limit, state)
+
     async def key_is_known(self, public_key_sha256: str) -> bool:
         return await self._read(certificates.key_is_known, public_key_sha256)
 
