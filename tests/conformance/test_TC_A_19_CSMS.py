@@ -3,6 +3,8 @@
 E201 6.3.4 names what counts as refused: the handshake fails, or the HTTP upgrade of this identity does.
 """
 
+import time
+
 import pytest
 from rig.server import eventually
 from rig.wire import Raw, ask, basic, client_context, request, target
@@ -49,6 +51,8 @@ def test_until_the_boot_on_the_new_profile_both_are_let_in(up, identity):
         up.begin_upgrade(identity)
         with Raw(up.door(2), identity, password=password, context=client_context(up.root)) as other:
             assert other.status == 101
+            eventually(lambda: up.station(identity)["observed"] == 2)  # what a connection changes is changed
+            time.sleep(0.3)
         with Raw(up.door(1), identity, password=password) as again:
             assert again.status == 101
     assert up.station(identity)["floor"] == 1

@@ -1,0 +1,102 @@
+"""What the CSMS answers itself, where the certificate authority does not do its part."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ocppsec.certificates.issue import IssueFailed
+from ocppsec.certificates.reasons import Reason, ReasonCode
+from ocppsec.certificates.request import RefusedRequest
+from ocppsec.csms.certifier import Certified
+from ocppsec.csms.security import Security
+from ocppsec.events import CertificateNotDelivered, SigningFailed
+from ocppsec.link.errors import CallTimedOut
+from ocppsec.ocppj.connection import CallReceived
+from ocppsec.profiles.profile import SecurityProfile
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+GOOD = Certified(chain="-----BEGIN CERTIFICATE-----\n", fingerprint="ab" * 32)
+
+
+@dataclass
+class Link:
+    """Writes down, in order, what leaves."""
+
+    said: list[Any] = field(default_factory=list)
+    silent: bool = False
+
+    def answer(self, call_id, payload):
+        self.said.append(("answer", payload["status"]))
+
+    async def call(self, action, payload, *, timeout):
+        self.said.append(("call", action))
+        if self.silent:
+            raise CallTimedOut(action, timeout)
+        return {"status": "Accepted"}
+
+
+@dataclass
+class Session:
+    link: Link
+    identity: str = "CS001"
+    profile: SecurityProfile = SecurityProfile.TLS_CLIENT
+
+
+class NoUpgrade:
+    """No upgrade of this station waits for a request."""
+
+    async def csr_received(self, identity, csr):
+        return False
+
+
+@dataclass
+class Certifier:
+    """Approves, and certifies as it is told."""
+
+    outcome: Any
+
+    async def receive(self, identity, csr, *, secure):
+        return GOOD
+
+    async def certify(self, identity, csr):
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+async def renewal(outcome, *, silent=False):
+    """A station on profile 3 asks by itself (A03); gives what left and the events."""
+    events: list[Any] = []
+    link = Link(silent=silent)
+    security = Security(None, NoUpgrade(), Certifier(outcome), emit=events.append, now=lambda: NOW)
+    await security.sign(Session(link), CallReceived("1", "SignCertificate", {"csr": "a request"}))
+    return link.said, events
+
+
+async def test_a_request_is_answered_and_then_certified():
+    """The answer to SignCertificate leaves before CertificateSigned does (A02.FR.11)."""
+    said, events = await renewal(GOOD)
+    assert said == [("answer", "Accepted"), ("call", "CertificateSigned")]
+    assert not events
+
+
+async def test_a_ca_that_cannot_sign_is_told():
+    """LESSONS 9: the station was answered Accepted already, so the operator has to hear that nothing follows."""
+    said, events = await renewal(IssueFailed("the CA expired"))
+    assert said == [("answer", "Accepted")]
+    assert events == [SigningFailed(identity="CS001", reason="the CA expired")]
+
+
+async def test_a_certificate_nobody_takes_is_told():
+    """A02.FR.17: the station asks again; meanwhile the operator knows that CertificateSigned had no answer."""
+    said, events = await renewal(GOOD, silent=True)
+    assert said[-1] == ("call", "CertificateSigned")
+    assert [type(event) for event in events] == [CertificateNotDelivered]
+
+
+async def test_a_request_that_became_bad_meanwhile_is_not_certified():
+    """Between the answer and the signature the key may be revoked: then nothing is delivered."""
+    said, _ = await renewal(
+        RefusedRequest((Reason(ReasonCode.KEY_REVOKED, "a certificate for this key was revoked"),))
+    )
+    assert said == [("answer", "Accepted")]
