@@ -1,0 +1,350 @@
+"""Upgrades are carried out: saved before a message leaves, once each, and taken up again after a crash."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ocppsec.certificates.issue import IssueFailed
+from ocppsec.csms.certifier import Certified
+from ocppsec.csms.upgrader import Upgrader
+from ocppsec.events import Event, SigningFailed, StoreUnavailable, UpgradeEnded
+from ocppsec.link.errors import CallTimedOut, LinkClosed
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.memory import MemoryStore
+from ocppsec.registry.records import NewStation, Upgrade, UpgradeChange, UpgradeStatus
+from ocppsec.registry.store import StoreUnavailable as StoreIsAway
+from ocppsec.registry.store import UpgradeInProgress
+from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
+from ocppsec.upgrades.states import Progress, Signing, decode_state, encode_state
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+PLAN = Plan(
+    target=2,
+    urls={2: "wss://csms.example/ocpp"},
+    root_pem="-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n",
+    root_hashes=(
+        RootHash(hash_algorithm="SHA256", issuer_name_hash="ab", issuer_key_hash="cd", serial_number="1"),
+    ),
+    organization="ACME",
+)
+START = StationAtStart(profile=1, registered_serial="SN1", reported_serial="SN1")
+
+
+class Link:
+    """Keeps the CALLs it is given until the test answers them."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any], asyncio.Future[Any]]] = []
+
+    async def call(self, action: str, payload: dict[str, Any], *, timeout: float) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.calls.append((action, payload, answer))
+        return await answer
+
+    def answer(self, payload: Any) -> None:
+        self.calls[-1][2].set_result(payload)
+
+    def fail(self, error: Exception) -> None:
+        self.calls[-1][2].set_exception(error)
+
+
+class Session:
+    identity = "CS001"
+    profile = SecurityProfile.BASIC
+    accepted = True
+
+    def __init__(self) -> None:
+        self.link: Link | None = Link()
+
+
+class NeverAsked:
+    async def certify(self, identity: str, csr: str) -> Any:
+        raise AssertionError("nobody asked for a certificate")
+
+
+class RefusesToSave(MemoryStore):
+    refusing = False
+
+    async def save_upgrade(self, change: Any) -> Upgrade:
+        if self.refusing:
+            raise StoreIsAway("disk full")
+        return await super().save_upgrade(change)
+
+
+class House:
+    """An upgrader with one station."""
+
+    def __init__(self, store: MemoryStore, signer: Any) -> None:
+        self.store = store
+        self.session: Session | None = Session()
+        self.events: list[Event] = []
+        self.upgrader = Upgrader(
+            store,
+            signer,
+            lambda _: self.session,
+            emit=self.events.append,
+            now=lambda: NOW,  # type: ignore[arg-type,return-value]
+        )
+
+    async def begin(self) -> Upgrade:
+        upgrade = Upgrade(
+            id="u1",
+            identity="CS001",
+            target=SecurityProfile.TLS_BASIC,
+            status=UpgradeStatus.OPEN,
+            step="",
+            reason="",
+            state="",
+            version=0,
+            deadline=None,
+            started_at=NOW,
+        )
+        begun = await self.upgrader.begin(upgrade, PLAN, START)
+        await settle()
+        return begun
+
+    @property
+    def link(self) -> Link:
+        assert self.session is not None
+        assert self.session.link is not None
+        return self.session.link
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def house(store: MemoryStore | None = None, signer: Any = None) -> House:
+    made = House(store or MemoryStore(), signer or NeverAsked())
+    station = NewStation(
+        identity="CS001", serial_number="SN1", profile=SecurityProfile.BASIC, password_hash=None, added_at=NOW
+    )
+    await made.store.add_station(station)
+    return made
+
+
+NOT_KNOWN = {
+    "getVariableResult": [
+        {
+            "attributeStatus": "UnknownVariable",
+            "component": {"name": "OCPPCommCtrlr"},
+            "variable": {"name": "NetworkConfigurationPriority"},
+        }
+    ]
+}
+
+
+async def test_the_first_step_is_a_row_before_it_is_a_message() -> None:
+    """Beginning keeps the upgrade, then asks the station."""
+    made = await house()
+
+    begun = await made.begin()
+
+    assert begun.status is UpgradeStatus.OPEN
+    assert await made.store.open_upgrade("CS001") == begun
+    assert [action for action, _, _ in made.link.calls] == ["GetVariables"]
+
+
+async def test_what_could_not_be_saved_is_not_sent() -> None:
+    """When the store is away, the next message does not leave, and the row stays where it was."""
+    store = RefusesToSave()
+    made = await house(store)
+    before = await made.begin()
+    store.refusing = True
+
+    made.link.answer(NOT_KNOWN)
+    await settle()
+
+    assert len(made.link.calls) == 1
+    assert await store.open_upgrade("CS001") == before
+    assert any(isinstance(event, StoreUnavailable) for event in made.events)
+
+
+async def test_an_answer_goes_on_to_the_next_step() -> None:
+    """A CALLRESULT is told to the workflow, and what follows is saved and sent."""
+    made = await house()
+    before = await made.begin()
+
+    made.link.answer(NOT_KNOWN)
+    await settle()
+
+    after = await made.store.open_upgrade("CS001")
+    assert after is not None
+    assert after.version > before.version
+    assert len(made.link.calls) == 2
+
+
+async def test_coming_back_sends_the_step_again_once() -> None:
+    """A station that reconnects gets the CALL that was under way again; the dead one's end changes nothing."""
+    made = await house()
+    await made.begin()
+    lost = made.link
+    made.session = Session()
+
+    made.upgrader.ready(made.session)  # type: ignore[arg-type]
+    made.upgrader.ready(made.session)  # type: ignore[arg-type]
+    await settle()
+    lost.fail(LinkClosed("gone"))
+    await settle()
+
+    assert len(made.link.calls) == 1
+    assert made.link.calls[0][:2] == lost.calls[0][:2]
+
+
+async def test_a_late_answer_of_an_old_connection_is_not_believed() -> None:
+    """Once the step was sent again, what comes of the first sending has no meaning."""
+    made = await house()
+    await made.begin()
+    old = made.link
+    made.session = Session()
+    made.upgrader.ready(made.session)  # type: ignore[arg-type]
+    await settle()
+    before = await made.store.open_upgrade("CS001")
+
+    old.answer(NOT_KNOWN)
+    await settle()
+
+    assert await made.store.open_upgrade("CS001") == before
+
+
+async def test_silence_is_tried_again() -> None:
+    """A CALL without an answer is sent once more."""
+    made = await house()
+    await made.begin()
+
+    made.link.fail(CallTimedOut("GetVariables", 30))
+    await settle()
+
+    assert len(made.link.calls) == 2
+
+
+async def test_a_restart_takes_it_up() -> None:
+    """A new process finds the row, and goes on when the station is there."""
+    made = await house()
+    begun = await made.begin()
+    await made.upgrader.stop()
+    again = House(made.store, NeverAsked())
+    again.session = None
+
+    await again.upgrader.start()
+    await settle()
+    assert again.upgrader.identities == {"CS001"}
+    again.session = Session()
+    again.upgrader.ready(again.session)  # type: ignore[arg-type]
+    await settle()
+
+    assert [action for action, _, _ in again.link.calls] == ["GetVariables"]
+    after = await made.store.open_upgrade("CS001")
+    assert after is not None
+    assert after.id == begun.id
+    await again.upgrader.stop()
+
+
+async def test_there_is_never_a_second_one() -> None:
+    """A station with an open upgrade gets no other."""
+    made = await house()
+    await made.begin()
+
+    with pytest.raises(UpgradeInProgress):
+        await made.begin()
+
+
+async def test_a_boot_on_the_new_profile_ends_it_with_the_floor() -> None:
+    """When `booted` returns, the floor is up and the upgrade is done, in the store."""
+    made = await house()
+    await made.begin()
+
+    await made.upgrader.booted("CS001", SecurityProfile.TLS_BASIC)
+
+    station = await made.store.station("CS001")
+    assert station is not None
+    assert station.floor is SecurityProfile.TLS_BASIC
+    assert await made.store.open_upgrade("CS001") is None
+    assert [event.outcome for event in made.events if isinstance(event, UpgradeEnded)] == ["done"]
+
+
+async def test_a_boot_on_the_old_profile_raises_nothing() -> None:
+    """LESSONS 11: only the new profile's boot counts."""
+    made = await house()
+    await made.begin()
+
+    await made.upgrader.booted("CS001", SecurityProfile.BASIC)
+
+    station = await made.store.station("CS001")
+    assert station is not None
+    assert station.floor is SecurityProfile.BASIC
+
+
+async def test_an_upgrade_that_cannot_begin_is_kept_with_its_reason() -> None:
+    """Another serial number than registered: failed at once, and `show` can say why."""
+    made = await house()
+    upgrade = replace(await made.begin(), id="u2", version=0)
+    await made.upgrader.booted("CS001", SecurityProfile.TLS_BASIC)
+    start = StationAtStart(profile=2, registered_serial="SN1", reported_serial="OTHER")
+    plan = Plan(**{name: getattr(PLAN, name) for name in PLAN.__struct_fields__} | {"target": 3})
+
+    ended = await made.upgrader.begin(replace(upgrade, target=SecurityProfile.TLS_CLIENT), plan, start)
+
+    assert ended.status is UpgradeStatus.FAILED
+    assert "OTHER" in ended.reason
+    assert await made.store.open_upgrade("CS001") is None
+
+
+async def test_removal_forgets_it() -> None:
+    """After the station was removed its upgrade does nothing more."""
+    made = await house()
+    await made.begin()
+
+    await made.upgrader.forget("CS001")
+    made.link.answer(NOT_KNOWN)
+    await settle()
+
+    assert len(made.link.calls) == 1
+    assert made.upgrader.identities == frozenset()
+
+
+class CaIsBroken:
+    async def certify(self, identity: str, csr: str) -> Any:
+        raise IssueFailed("the key file is gone")
+
+
+class Signs:
+    async def certify(self, identity: str, csr: str) -> Any:
+        return Certified(chain="chain", fingerprint="f" * 64)
+
+
+async def in_signing(signer: Any) -> House:
+    """An upgrade that waits for a certificate, in a process that has just started."""
+    made = await house(signer=signer)
+    begun = await made.begin()
+    await made.upgrader.stop()
+    progress = decode_state(begun.state).progress  # type: ignore[union-attr]
+    assert isinstance(progress, Progress)
+    state = encode_state(Signing(progress=progress, csr="csr"))
+    await made.store.save_upgrade(UpgradeChange(upgrade=replace(begun, state=state)))
+    again = House(made.store, signer)
+    await again.upgrader.start()
+    await settle()
+    return again
+
+
+async def test_a_crash_while_signing_signs_again() -> None:
+    """A restart in the signing step asks the CA again and delivers."""
+    made = await in_signing(Signs())
+
+    assert [action for action, _, _ in made.link.calls] == ["CertificateSigned"]
+    await made.upgrader.stop()
+
+
+async def test_a_broken_ca_ends_it_visibly() -> None:
+    """LESSONS 9: when our CA cannot sign, the upgrade fails with that reason, and an event says so."""
+    made = await in_signing(CaIsBroken())
+
+    (ended,) = await made.store.upgrades("CS001")
+    assert ended.status is UpgradeStatus.FAILED
+    assert "the key file is gone" in ended.reason
+    assert any(isinstance(event, SigningFailed) for event in made.events)
