@@ -132,6 +132,19 @@ def test_a_certificate_that_is_over_stays_out(house, tmp_path, state):
     assert answer.body.startswith(f"certificate-{state.value}")
 
 
+def test_a_certificate_issued_to_another_station_stays_out(house, tmp_path):
+    """The record says to whom it was issued; a common name that fits does not outweigh it."""
+    house = house()
+    house.add("OTHER", profile=3)
+    house.add("CS", profile=3)
+    chain, key = house.certificate_for("OTHER", tmp_path, common_name="CS")
+    answer = ask(
+        house.door(3), request(target("CS")), context=client_context(house.root, chain=chain, key=key)
+    )
+    assert answer.status == 403
+    assert answer.body.startswith("certificate-of-another-station")
+
+
 def test_a_store_that_hangs_is_503(house):
     """The decision has a deadline too."""
     house = house(store=Hangs(), deadlines=Deadlines(decision=0.3))

@@ -108,6 +108,7 @@ def incidents(server, password):
     for identity, secret in (("S2", WRONG_PASSWORD), ("S1", WRONG_PASSWORD), ("nobody", password)):
         ask(server.door(1), request(target(identity), authorization=basic(identity, secret)))
     ask(server.door(1), request(target("S1"), authorization=basic("S2", password)))
+    ask(server.door(1), request(target("S1"), authorization=basic(password, "S1")))
     ask(server.door(1), request(target("S1"), authorization=f"Basic {password}"))
     ask(server.door(1), request(target("S1"), authorization=f"Bearer {password}"))
     ask(server.door(1), request(f"/ocpp/S1:{password}?password={password}"))

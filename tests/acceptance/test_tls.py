@@ -1,10 +1,13 @@
 """`openssl s_client` at the doors: suites, versions, alerts, and what must not be there."""
 
+import socket
+import ssl
+
 import pytest
 from rig import certs
 from rig.s_client import s_client
-from rig.server import eventually
-from rig.wire import basic, request, target
+from rig.server import Up, eventually, port_of
+from rig.wire import ask, basic, client_context, dial, read_answer, request, target
 
 SUITES = [
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -185,8 +188,6 @@ def test_a_certificate_of_ours_that_nobody_recorded_stays_out(up, openssl, tmp_p
 @pytest.fixture(scope="module")
 def combined(tmp_path_factory):
     """One door for all profiles, told apart by the first byte and by what is presented."""
-    from rig.server import Up
-
     directory = tmp_path_factory.mktemp("combined")
     file = directory / "ocppsec.toml"
     file.write_text('[[doors]]\nname = "combined"\nport = 0\nprofiles = [1, 2, 3]\n')
@@ -224,8 +225,6 @@ def test_the_combined_door_refuses_a_bad_certificate_in_the_handshake(
 
 def test_the_combined_door_takes_a_station_from_1_to_3(combined, crew, identity):
     """All three profiles behind one port, and lower ones closed afterwards."""
-    from rig.wire import ask, client_context
-
     password = combined.add(identity)
     crew.power_on(identity, url=combined.door(1), password=password)
     eventually(lambda: crew.booted(identity, 1))
@@ -234,3 +233,41 @@ def test_the_combined_door_takes_a_station_from_1_to_3(combined, crew, identity)
     data = request(target(identity), authorization=basic(identity, password))
     for context, url in ((None, combined.door(1)), (client_context(combined.root), combined.door(2))):
         assert ask(url, data, context=context).status == 403
+
+
+# -- sessions and event loops -------------------------------------------------------------------------------
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("profile", [2, 3])
+def test_no_session_is_resumed(up, station_on_three, profile, version):
+    """Every connection shakes hands in full, so that nobody resumes past a revocation (PKI.md, fact 4)."""
+    own = {"chain": station_on_three.chain, "key": station_on_three.key} if profile == 3 else {}
+    context = client_context(up.root, version=version, **own)
+    with dial(up.door(profile), context=context) as sock:
+        sock.sendall(request("/ocpp/X"))
+        read_answer(sock)
+        session = sock.session
+    port = port_of(up.door(profile))
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", session=session) as sock,
+    ):
+        sock.sendall(request("/ocpp/X"))
+        assert read_answer(sock).status == 404
+        assert not sock.session_reused
+
+
+def test_plain_asyncio_serves_as_well(new_up, crew, openssl, identity, tmp_path):
+    """Without uvloop: the same way from 1 to 3, the same refusals, the same alerts."""
+    server = new_up("--loop", "asyncio").start()
+    password = server.add(identity)
+    crew.power_on(identity, url=server.door(1), password=password)
+    eventually(lambda: crew.booted(identity, 1))
+    done = server.command("station", "upgrade", identity, "--to", "3", "--wait", "--timeout", "40")
+    assert done.code == 0, done.err
+    data = request(target(identity), authorization=basic(identity, password))
+    answers = [ask(server.door(2), data, context=client_context(server.root)) for _ in range(50)]
+    assert {(answer.status, answer.complete, answer.closed) for answer in answers} == {(403, True, True)}
+    own = certs.new_key()
+    chain, key = certs.save(tmp_path, "bad", expired(*certs.our_station_ca(server.state), own), own)
+    seen = s_client(openssl, server.door(3), "-tls1_2", "-cert", chain, "-key", key, root=server.root)
+    assert seen.alert == 45, seen.text

@@ -63,10 +63,12 @@ class House:
     def told(self, name):
         return [event for event in self.events if event.name == name]
 
-    def certificate_for(self, identity, directory, *, state=CertificateState.PENDING, **more):
+    def certificate_for(
+        self, identity, directory, *, state=CertificateState.PENDING, common_name=None, **more
+    ):
         """(chain file, key file) of a certificate that the registry knows as issued to *identity*."""
         key = certs.new_key()
-        made = certs.sign(certs.name(identity), key, *certs.our_station_ca(self.state), **more)
+        made = certs.sign(certs.name(common_name or identity), key, *certs.our_station_ca(self.state), **more)
         spki = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
