@@ -186,6 +186,7 @@ async def test_coming_back_sends_the_step_again_once() -> None:
     made.session = Session()
 
     made.upgrader.ready(made.session)  # type: ignore[arg-type]
+    await settle()
     made.upgrader.ready(made.session)  # type: ignore[arg-type]
     await settle()
     lost.fail(LinkClosed("gone"))
