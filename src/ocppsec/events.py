@@ -174,6 +174,20 @@ class CertificateIssued(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRevoked(Event):
+    """An operator revoked a station's certificate: it is refused at every door from now on."""
+
+    name: ClassVar[str] = "certificate-revoked"
+    security: ClassVar[bool] = True
+    identity: str
+    serial_number: str
+    fingerprint: str
+    reason: str
+    closed: bool
+    """True when the station was connected with it and was sent away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SigningFailed(Event):
     """Our own CA could not sign an approved request; nothing was issued."""
 

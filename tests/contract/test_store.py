@@ -642,6 +642,34 @@ async def test_set_certificate_state(store):
     assert await store.certificates("CP1") == [certificate(1, state=SUPERSEDED)]
 
 
+async def test_ledger(store):
+    """The ledger has every certificate, of removed stations too, page by page and by state."""
+    await store.add_station(new_station())
+    await store.add_station(new_station("CP2"))
+    for number, identity in ((3, "CP1"), (1, "CP2"), (2, "CP1"), (4, "CP1")):
+        await store.add_certificate(certificate(number, identity))
+    await store.activate_certificate(certificate(2).fingerprint, NOW)
+    await store.remove_station("CP2", at=NOW)
+
+    first = await store.ledger(limit=3)
+    second = await store.ledger(after=first[-1].fingerprint, limit=3)
+
+    assert [each.serial_number for each in (*first, *second)] == ["1", "2", "3", "4"]
+    assert [each.serial_number for each in await store.ledger(state=REVOKED)] == ["1"]
+    assert [each.serial_number for each in await store.ledger(state=PENDING, limit=1)] == ["3"]
+    assert await store.ledger(limit=0) == []
+
+
+async def test_certificates_by_serial(store):
+    """A certificate is found by its serial number, exactly as it is kept."""
+    await store.add_station(new_station())
+    await store.add_certificate(certificate(0xAB))
+
+    assert [each.fingerprint for each in await store.certificates_by_serial("AB")] == [f"{0xAB:064x}"]
+    assert await store.certificates_by_serial("ab") == []
+    assert await store.certificates_by_serial("A") == []
+
+
 # -- security events ----------------------------------------------------------------------------------------
 async def test_security_events(store):
     """Security events are kept as reported, newest first, of one station or of all."""

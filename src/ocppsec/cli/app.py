@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 import ocppsec
+from ocppsec.cli.cert import cert
+from ocppsec.cli.options import Config, Identity, Json, PasswordFile, State
 
 app = typer.Typer(
     name="ocppsec",
@@ -21,21 +23,9 @@ sim = typer.Typer(help="Simulated charging stations.", no_args_is_help=True)
 config = typer.Typer(help="The settings of `ocppsec up`.", no_args_is_help=True)
 app.add_typer(station, name="station")
 app.add_typer(ca, name="ca")
+app.add_typer(cert, name="cert")
 app.add_typer(sim, name="sim")
 app.add_typer(config, name="config")
-
-State = Annotated[
-    Path | None,
-    typer.Option(
-        "--state",
-        metavar="DIR",
-        help="State directory; else OCPPSEC_STATE, else ocppsec under XDG_STATE_HOME.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.")]
-Identity = Annotated[str, typer.Argument(metavar="ID", help="Identity of the station.")]
-PasswordFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the password.")]
 
 
 def _version(wanted: bool) -> None:
@@ -205,10 +195,28 @@ def ca_show(
     json: Json = False,
     state: State = None,
 ) -> None:
-    """The root certificate stations have to trust."""
+    """The root that stations have to trust, and the CAs under it."""
     from ocppsec.cli.ca import show
 
     show(pem=pem, as_json=json, state=state)
+
+
+@ca.command("export")
+def ca_export(
+    role: Annotated[
+        str, typer.Argument(metavar="root|stations|servers", help="Which of the three certificates.")
+    ] = "root",
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write; else standard output.")
+    ] = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """A CA certificate as PEM; keys stay where they are."""
+    from ocppsec.cli.ca import export
+
+    export(role, out=out, as_json=json, state=state)
 
 
 @sim.command("run")

@@ -62,6 +62,7 @@ class Metrics:
         self._dropped = counter("messages_dropped", "Messages that the standard says to ignore.")
         self._requests_refused = counter("certificate_requests_refused", "CSRs refused.")
         self._issued = counter("certificates_issued", "Certificates issued, by whom for.", "kind")
+        self._revoked = counter("certificates_revoked", "Station certificates revoked.")
         self._upgrades = counter("upgrades", "Upgrades ended, by outcome.", "outcome")
         self._application = counter(
             "application_failures", "Times the application behind us failed a station."
@@ -99,6 +100,8 @@ class Metrics:
                 self._requests_refused.inc()
             case events.CertificateIssued(identity=identity):
                 self._issued.labels("server" if identity is None else "station").inc()
+            case events.CertificateRevoked():
+                self._revoked.inc()
             case events.UpgradeEnded(outcome=outcome):
                 self._upgrades.labels(outcome).inc()
             case events.ApplicationFailed():

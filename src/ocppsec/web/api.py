@@ -3,7 +3,6 @@
 A route translates and nothing else; whatever says no raises, and `problems` finds the answer for it.
 """
 
-import base64
 from collections.abc import Callable
 from typing import Annotated
 
@@ -17,6 +16,9 @@ from ocppsec.registry import records
 from ocppsec.registry.store import NotRegistered
 from ocppsec.web import problems, schemas
 from ocppsec.web.access import Access, Gate
+from ocppsec.web.certificates import certificates
+from ocppsec.web.cursor import after
+from ocppsec.web.cursor import cursor as cursor_after
 from ocppsec.web.idempotency import MAX_KEY, Idempotency
 from ocppsec.web.paths import station_location, station_urls, upgrade_location
 from ocppsec.web.problems import Problem
@@ -45,7 +47,7 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     problems.install(app)
     app.include_router(_house(csms, metrics))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
-    for part in (_stations(csms), _upgrades(csms), _others(csms)):
+    for part in (_stations(csms), _upgrades(csms), certificates(csms), _others(csms)):
         v1.include_router(part)
     app.include_router(v1)
     return app
@@ -79,9 +81,9 @@ def _stations(csms: Csms) -> APIRouter:
     @router.get("")
     async def list_stations(limit: Limit = 100, cursor: str | None = None) -> schemas.StationPage:
         """All stations, ordered by identity, a page at a time."""
-        found = await csms.store.stations(after=_after(cursor), limit=limit + 1)
+        found = await csms.store.stations(after=after(cursor), limit=limit + 1)
         page = found[:limit]
-        following = _cursor(page[-1].identity) if len(found) > limit else None
+        following = cursor_after(page[-1].identity) if len(found) > limit else None
         return schemas.StationPage(stations=[_station(csms, one) for one in page], next=following)
 
     @router.post("", status_code=201)
@@ -219,16 +221,3 @@ def _station(csms: Csms, station: records.Station) -> schemas.Station:
 
 
 _STATION_FIELDS = tuple(name for name in schemas.Station.model_fields if name != "connection")
-
-
-def _cursor(identity: str) -> str:
-    return base64.urlsafe_b64encode(identity.encode()).decode().rstrip("=")
-
-
-def _after(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:  # not ASCII, not base64, not UTF-8
-        raise Problem(422, "validation", "this cursor is not one of ours") from None

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from ocppsec.csms.certificate_office import UnknownCertificate
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.link.errors import CallRefused, CallTimedOut, LinkClosed
 from ocppsec.registry.store import AlreadyRegistered, NotRegistered, StoreUnavailable, UpgradeInProgress
@@ -31,6 +32,7 @@ TITLES = {
     "not-registered": "No such station",
     "store-unavailable": "The store cannot be reached",
     "unauthorized": "Bearer token needed",
+    "unknown-certificate": "No such certificate",
     "unknown-upgrade": "No such upgrade",
     "upgrade-in-progress": "The station is being upgraded already",
     "validation": "Not understood as given",
@@ -72,6 +74,8 @@ def of_refusal(error: Exception) -> Problem | None:
             return error
         case BadInput(reason=reason, advice=advice):
             return Problem(400, "bad-input", reason, advice=advice)
+        case UnknownCertificate(reason=reason, advice=advice):
+            return Problem(404, "unknown-certificate", reason, advice=advice)
         case NotRegistered():
             return Problem(
                 404,
@@ -114,6 +118,7 @@ def of_refusal(error: Exception) -> Problem | None:
 OURS = (
     Problem,
     BadInput,
+    UnknownCertificate,
     NotRegistered,
     AlreadyRegistered,
     UpgradeInProgress,

@@ -11,10 +11,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from ocppsec.csms.certificate_office import CertificateOffice
 from ocppsec.csms.entrance import OpenDoor
 from ocppsec.csms.errors import BadInput, NotConnected
 from ocppsec.csms.explain import explain
 from ocppsec.csms.service import AddedStation, ConnectionInfo
+from ocppsec.csms.sessions import Sessions
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import (
@@ -37,6 +39,10 @@ class InMemoryCsms:
 
     def __init__(self) -> None:
         self.store: Any = MemoryStore()
+        self.events: list[Any] = []
+        self.certificates = CertificateOffice(
+            self.store, Sessions(), emit=self.events.append, now=lambda: NOW
+        )
         self.answers: dict[str, dict[str, Any] | Exception] = {}
         self.connections: dict[str, ConnectionInfo] = {}
         self.calls: list[tuple[str, str, dict[str, Any], float]] = []

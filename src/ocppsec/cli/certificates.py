@@ -1,0 +1,71 @@
+"""The ledger on the command line: list, show, revoke."""
+
+from pathlib import Path
+from typing import Any
+
+from ocppsec.cli.client import Api, station_path
+from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.output import print_facts, print_json, print_table
+from ocppsec.cli.state import state_directory
+
+_NAMED_BY = frozenset("0123456789abcdefABCDEF:")
+
+
+def show_all(station: str | None, *, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        found = (
+            list(api.pages("/certificates", "certificates"))
+            if station is None
+            else api.get(station_path(station, "certificates"))["certificates"]
+        )
+    found.sort(key=lambda one: one["issued_at"], reverse=True)
+    found.sort(key=lambda one: one["identity"])
+    if as_json:
+        print_json({"certificates": found})
+    elif not found:
+        print("no certificate was issued yet; stations get theirs on the way to profile 3")
+    else:
+        print_table(["STATION", "STANDING", "VALID UNTIL", "SERIAL", "FINGERPRINT"], map(_row, found))
+
+
+def _row(one: dict[str, Any]) -> list[str]:
+    until = one["not_after"][:16].replace("T", " ")
+    return [one["identity"], one["standing"], until, one["serial_number"], one["fingerprint"]]
+
+
+def show(name: str, *, pem: bool, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        found = api.get(_path(name))
+    if as_json:
+        print_json(found)
+    elif pem:
+        print(found["chain"], end="")
+    else:
+        chain = found.pop("chain")
+        print_facts([(key.replace("_", " "), value) for key, value in found.items()])
+        print_facts([("certificates in the chain", chain.count("BEGIN CERTIFICATE"))])
+
+
+def revoke(name: str, *, reason: str, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        revoked = api.post(_path(name) + "/revocation", {"reason": reason})
+    if as_json:
+        print_json(revoked)
+        return
+    one = revoked["certificate"]
+    print(f"revoked: {one['serial_number']} of {one['identity']}, {one['revocation_reason']}")
+    if revoked["connections_closed"]:
+        print("the station was connected with it; that connection is closed")
+    print("It is refused from now on, and its key is never certified again.")
+    print(f"next: ocppsec station why {one['identity']}")
+
+
+def _path(name: str) -> str:
+    """Hex and nothing else, so that it stays in its place in the URL."""
+    if not name or not _NAMED_BY.issuperset(name):
+        raise Failure(
+            "a certificate is named by its SHA-256 fingerprint or its serial number, in hex",
+            next="ocppsec cert list shows both",
+            code=ExitCode.USAGE,
+        )
+    return f"/certificates/{name.replace(':', '').lower()}"

@@ -1,0 +1,133 @@
+"""Certificates through the API: the ledger, one of them, revoking, and the CAs behind them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from ocppsec.certificates.facts import fingerprint, serial_number
+from ocppsec.certificates.pem import write_chain
+from ocppsec.csms.certificate_office import RevocationReason, Standing
+from ocppsec.csms.service import Csms
+from ocppsec.profiles.record import CertificateRecord, CertificateState
+from ocppsec.web.cursor import after
+from ocppsec.web.cursor import cursor as cursor_after
+from ocppsec.web.schemas import Body, Shown
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Role = Literal["root", "stations", "servers"]
+
+
+class Certificate(Shown):
+    fingerprint: str = Field(description="SHA-256 over the DER, lower-case hex.")
+    serial_number: str
+    identity: str = Field(description="The station it was issued to.")
+    subject: str
+    standing: Standing = Field(description="Its state in the records; `expired` once it has run out.")
+    not_before: datetime
+    not_after: datetime
+    issued_at: datetime
+    activated_at: datetime | None = Field(description="When a handshake first showed it.")
+    revoked_at: datetime | None
+    revocation_reason: str | None
+
+
+class CertificateWithChain(Certificate):
+    public_key_sha256: str
+    chain: str = Field(description="PEM, leaf first, without the root.")
+
+
+class CertificatePage(Shown):
+    certificates: list[Certificate]
+    next: str | None = Field(description="Cursor of the next page; null on the last.")
+
+
+class NewRevocation(Body):
+    reason: RevocationReason = Field(description="RFC 5280, 5.3.1.")
+
+
+class Revocation(Shown):
+    certificate: Certificate
+    connections_closed: int
+
+
+class AuthorityCertificate(Shown):
+    role: Role
+    subject: str
+    serial_number: str
+    sha256: str
+    not_before: datetime
+    not_after: datetime
+    pem: str
+
+
+class AuthorityCertificates(Shown):
+    certificates: list[AuthorityCertificate]
+
+
+def certificates(csms: Csms) -> APIRouter:
+    router = APIRouter(tags=["certificates"])
+
+    @router.get("/certificates")
+    async def list_certificates(
+        limit: Limit = 100, cursor: str | None = None, state: CertificateState | None = None
+    ) -> CertificatePage:
+        """Every certificate ever issued to a station, a page at a time, ordered by fingerprint."""
+        found = await csms.store.ledger(after=after(cursor), limit=limit + 1, state=state)
+        page = found[:limit]
+        following = cursor_after(page[-1].fingerprint) if len(found) > limit else None
+        return CertificatePage(certificates=[_shown(csms, one) for one in page], next=following)
+
+    @router.get("/stations/{identity}/certificates")
+    async def list_of_station(identity: str) -> CertificatePage:
+        """One station's certificates, newest first; those of a removed station too."""
+        found = await csms.store.certificates(identity)
+        return CertificatePage(certificates=[_shown(csms, one) for one in found], next=None)
+
+    @router.get("/certificates/{name}")
+    async def show_certificate(name: str) -> CertificateWithChain:
+        """One certificate, by fingerprint or serial number in hex."""
+        record = await csms.certificates.find(name)
+        return CertificateWithChain(
+            **_shown(csms, record).model_dump(),
+            public_key_sha256=record.public_key_sha256,
+            chain=record.chain,
+        )
+
+    @router.post("/certificates/{name}/revocation")
+    async def revoke_certificate(name: str, body: NewRevocation) -> Revocation:
+        """Revoke it: the next handshake is refused, an open connection is closed, its key is never used again."""
+        revoked = await csms.certificates.revoke(name, body.reason)
+        return Revocation(certificate=_shown(csms, revoked.record), connections_closed=revoked.closed)
+
+    @router.get("/ca/certificates")
+    async def list_authorities() -> AuthorityCertificates:
+        """The root and the two CAs under it: one issues to stations, one to the CSMS itself."""
+        return AuthorityCertificates(certificates=_authorities(csms))
+
+    return router
+
+
+def _shown(csms: Csms, record: CertificateRecord) -> Certificate:
+    facts = {name: getattr(record, name) for name in Certificate.model_fields if name != "standing"}
+    return Certificate(**facts, standing=csms.certificates.standing(record))
+
+
+def _authorities(csms: Csms) -> list[AuthorityCertificate]:
+    hierarchy = csms.authority.hierarchy
+    named = (("root", hierarchy.root), ("stations", hierarchy.stations), ("servers", hierarchy.servers))
+    return [
+        AuthorityCertificate.model_validate(
+            {
+                "role": role,
+                "subject": authority.certificate.subject.rfc4514_string(),
+                "serial_number": serial_number(authority.certificate),
+                "sha256": fingerprint(authority.certificate),
+                "not_before": authority.certificate.not_valid_before_utc,
+                "not_after": authority.certificate.not_valid_after_utc,
+                "pem": write_chain((authority.certificate,)),
+            }
+        )
+        for role, authority in named
+    ]
