@@ -13,7 +13,8 @@ from rig.wire import Raw, ask, basic, client_context, dial, frame, read_answer, 
 TIMES = 50
 LINGER = 2.0
 """Seconds a refused client is read from at most."""
-GARBAGE = frame(b"x" * 1000, opcode=2) * 60
+GARBAGE = frame(b"x" * 60_000, opcode=2) * 16
+"""A megabyte: more than the server has read when it decides."""
 
 
 @pytest.fixture(scope="module")
