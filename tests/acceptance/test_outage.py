@@ -161,10 +161,9 @@ def test_refusals_arrive_though_they_cannot_be_kept(house):
     assert (answer.status, answer.complete) == (404, True)
 
 
-@pytest.mark.parametrize("failing", ["record_boot", "raise_floor"])
-def test_a_boot_that_cannot_be_kept_is_not_accepted(house, failing):
+def test_a_boot_that_cannot_be_kept_is_not_accepted(house):
     """CALLERROR, and the station is not accepted until a boot was kept."""
-    store = Gone(failing)
+    store = Gone("record_boot")
     house = house(store=store)
     with Raw(house.door(1), "CS", password=house.add("CS")) as station:
         store.away = True

@@ -102,6 +102,9 @@ class Reception:
         if self._sessions.is_barred(session):  # revoked while it was being admitted
             session.drop("the certificate was revoked")
             return
+        if self._sessions.is_too_low(session):  # the floor rose while it was being admitted
+            session.drop("the station has risen above this profile")
+            return
         facts = session.facts
         old = self._sessions.enter(session)
         if old is not None:

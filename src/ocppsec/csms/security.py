@@ -11,6 +11,7 @@ from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
 from ocppsec.csms.session import Session
+from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     CertificateNotDelivered,
@@ -47,6 +48,7 @@ class Security:
     def __init__(
         self,
         store: Store,
+        sessions: Sessions,
         upgrader: Upgrader,
         certifier: Certifier,
         *,
@@ -54,6 +56,7 @@ class Security:
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._sessions = sessions
         self._upgrader = upgrader
         self._certifier = certifier
         self._emit = emit
@@ -79,14 +82,9 @@ class Security:
         )
         try:
             await self._store.record_boot(session.identity, facts)
-            old = (
-                session.facts.floor
-            )  # a floor never falls: what admission read is enough to know it need not rise
-            if session.profile > old:
-                old = await self._store.raise_floor(session.identity, session.profile)
-            await self._upgrader.booted(
-                session.identity, session.profile
-            )  # nothing awaits until the answer is out
+            old = await self._raise_floor(session)
+            # From the end of this to the answer nothing awaits: the upgrade's next CALL goes out behind it.
+            await self._upgrader.booted(session.identity, session.profile)
         except RegistryError as error:
             self._unavailable(session, call, "keeping a BootNotification", error)
             return
@@ -98,6 +96,16 @@ class Security:
             )
         self._tell_booted(session, facts, old)
         self._upgrader.ready(session)
+
+    async def _raise_floor(self, session: Session) -> SecurityProfile:
+        """A05.FR.07: the floor that was before.  It never falls, so what admission read may be enough to know."""
+        if session.profile <= session.facts.floor:
+            return session.facts.floor
+        old = await self._store.raise_floor(session.identity, session.profile)
+        lower = self._sessions.rise(session.identity, max(old, session.profile))
+        if lower is not None:
+            lower.drop("the station has risen above this profile")
+        return old
 
     def _serial_number_fits(self, session: Session, reported: str | None) -> bool:
         """B01.FR.11: on profile 3 the serial number is the certificate's CN.  Absence is no proof."""

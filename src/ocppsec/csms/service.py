@@ -123,7 +123,9 @@ class Csms:
         )
         self._reception.serve(
             House(
-                security=Security(self.store, self._upgrader, certifier, emit=self._emit, now=self._now),
+                security=Security(
+                    self.store, self._sessions, self._upgrader, certifier, emit=self._emit, now=self._now
+                ),
                 application=self._application,
                 emit=self._emit,
                 now=self._now,
@@ -250,6 +252,7 @@ class Csms:
         """Forget a station and close its connection; False when there was none."""
         removed = await self.store.remove_station(identity, at=self._now())
         await self._upgrader.forget(identity)
+        self._sessions.forget(identity)
         session = self._sessions.get(identity)
         if session is not None:
             session.close(1008, "the station was removed")

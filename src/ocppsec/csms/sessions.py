@@ -3,20 +3,25 @@
 A newcomer takes the place only after it was admitted; the old connection's end, whenever it comes, cannot
 remove the new one, because a session leaves only its own place.
 
-Which certificates were revoked since this process started is remembered here too: a connection whose admission
-had read the records a moment before the revocation does not stay.
+Which certificates were revoked and which floors rose since this process started is remembered here too: a
+connection whose admission had read the records a moment before does not stay.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from ocppsec.csms.session import Session
+from ocppsec.profiles.profile import SecurityProfile
+
+_RISES_REMEMBERED = 10_000
+"""The newest.  One matters as long as an admission takes that had read the old floor."""
 
 
 class Sessions:
     def __init__(self) -> None:
         self._by_identity: dict[str, Session] = {}
         self._barred: set[str] = set()
+        self._risen: OrderedDict[str, SecurityProfile] = OrderedDict()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._by_identity.values()))
@@ -41,6 +46,22 @@ class Sessions:
     def is_barred(self, session: Session) -> bool:
         certificate = session.facts.certificate
         return certificate is not None and certificate.fingerprint in self._barred
+
+    def rise(self, identity: str, floor: SecurityProfile) -> Session | None:
+        """The floor is up, in the store; gives who is there on a lower profile, to be closed (A05.FR.07)."""
+        self._risen[identity] = floor
+        self._risen.move_to_end(identity)
+        if len(self._risen) > _RISES_REMEMBERED:
+            self._risen.popitem(last=False)
+        session = self._by_identity.get(identity)
+        return session if session is not None and self.is_too_low(session) else None
+
+    def is_too_low(self, session: Session) -> bool:
+        return session.profile < self._risen.get(session.identity, SecurityProfile.NONE)
+
+    def forget(self, identity: str) -> None:
+        """It was removed, and may be registered anew."""
+        self._risen.pop(identity, None)
 
     def leave(self, session: Session) -> bool:
         """Give the place up, if it is still this session's."""

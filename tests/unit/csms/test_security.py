@@ -9,6 +9,7 @@ from ocppsec.certificates.reasons import Reason, ReasonCode
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.certifier import Certified
 from ocppsec.csms.security import Security
+from ocppsec.csms.sessions import Sessions
 from ocppsec.events import CertificateNotDelivered, SigningFailed
 from ocppsec.link.errors import CallTimedOut
 from ocppsec.ocppj.connection import CallReceived
@@ -68,7 +69,9 @@ async def renewal(outcome, *, silent=False):
     """A station on profile 3 asks by itself (A03); gives what left and the events."""
     events: list[Any] = []
     link = Link(silent=silent)
-    security = Security(None, NoUpgrade(), Certifier(outcome), emit=events.append, now=lambda: NOW)
+    security = Security(
+        None, Sessions(), NoUpgrade(), Certifier(outcome), emit=events.append, now=lambda: NOW
+    )
     await security.sign(Session(link), CallReceived("1", "SignCertificate", {"csr": "a request"}))
     return link.said, events
 

@@ -243,3 +243,19 @@ async def test_the_old_connection_cannot_remove_the_new_one() -> None:
     assert sessions.get("CS001") is new
     assert sessions.leave(new)
     assert sessions.get("CS001") is None
+
+
+async def test_a_place_is_lost_when_the_floor_rises_above_it() -> None:
+    """A05.FR.07: who holds the place on a lower profile is named, to be closed; later low comers are known too."""
+    sessions = Sessions()
+    low, _, _, _ = open_session()
+    other, _, _, _ = open_session(replace(FACTS, identity="CS002"))
+    sessions.enter(low)
+    sessions.enter(other)
+
+    assert sessions.rise("CS001", SecurityProfile.TLS_BASIC) is low
+    assert sessions.is_too_low(low)
+    assert not sessions.is_too_low(other)
+    assert not sessions.is_too_low(open_session(replace(FACTS, profile=SecurityProfile.TLS_BASIC))[0])
+    sessions.forget("CS001")
+    assert not sessions.is_too_low(low)
