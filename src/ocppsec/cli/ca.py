@@ -18,10 +18,12 @@ def show(*, pem: bool, as_json: bool, state: Path | None) -> None:
         print(authority["root_pem"], end="")
     else:
         print_facts(
-            [("root certificate", authority["root_certificate"]), ("sha-256", authority["root_sha256"])]
+            [
+                ("root certificate", authority["root_certificate"]),
+                ("sha-256", authority["root_sha256"]),
+                *((one["role"], f"{one['subject']}, until {one['not_after'][:10]}") for one in chain),
+            ]
         )
-        for one in chain:
-            print_facts([(one["role"], f"{one['subject']}, until {one['not_after'][:10]}")])
         print("Stations have to trust this root; an upgrade installs it. As PEM: ocppsec ca show --pem")
 
 
