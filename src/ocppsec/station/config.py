@@ -5,6 +5,7 @@ is in `remembered`.
 """
 
 from dataclasses import dataclass, field
+from ssl import TLSVersion
 from urllib.parse import urlsplit
 
 from ocppsec.certificates.keys import KeyFamily
@@ -39,6 +40,12 @@ class Traits:
     organization: str = ""
     """OrganizationName as the factory set it."""
     key_family: KeyFamily = KeyFamily.EC_P256
+    listed_slots: tuple[int, ...] = ()
+    """Filled like the first slot and in the priority list behind it when the station leaves the factory."""
+    lacks: frozenset[str] = frozenset()
+    """Variables its device model does not have, such as ``OCPPCommCtrlr.NetworkConfigurationPriority``."""
+    follows_clock: bool = True
+    """Sets its clock by the CSMS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +79,8 @@ class StationConfig:
     call_timeout: float = 30.0
     ciphers: str | None = None
     """OpenSSL's names for TLS 1.2 suites; None for those of A00.FR.318 and ECDHE with RSA."""
+    tls_version: TLSVersion | None = None
+    """This one and no other; None for 1.2 and newer."""
 
     def first_profile(self) -> SecurityProfile:
         """The profile of the slot the station is commissioned with."""

@@ -115,7 +115,9 @@ def _key(component: str, variable: str, instance: str | None) -> Key:
 def catalogue(traits: Traits) -> Catalogue:
     """The variables of a kind of station; made once for all stations of that kind."""
     rows = (*_security(traits), *_communication(traits), *_DEVICE_DATA, *_CLOCK, *_STATION)
-    definitions = {_key(row.component, row.variable, row.instance): row for row in rows}
+    definitions = {
+        _key(row.component, row.variable, row.instance): row for row in rows if row.name not in traits.lacks
+    }
     return Catalogue(
         definitions=MappingProxyType(definitions),
         components=frozenset(component for component, _, _ in definitions),

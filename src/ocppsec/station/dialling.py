@@ -4,8 +4,8 @@ The CSMS has to be the one its certificate names before anything is said on the 
 """
 
 import base64
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +14,7 @@ from ocppsec.link.errors import ConnectFailed, ConnectRefused
 from ocppsec.link.link import Handler, Link
 from ocppsec.ocppj.messages import NetworkConnectionProfile
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.station.config import StationConfig
+from ocppsec.station.config import FactoryCertificate, StationConfig
 from ocppsec.station.memory import Memory
 from ocppsec.station.own_certificates import to_present
 from ocppsec.station.remembered import OwnCertificate, Remembered
@@ -37,6 +37,11 @@ class Dial:
     """AllowCSMSTLSWildcards."""
     fallback_root: bool = False
     """Trust the CSMS root that was replaced (M05.FR.14, 16)."""
+    presents: FactoryCertificate | None = None
+    """A manner's certificate, instead of the station's own."""
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """A manner's, over the right ones."""
+    subprotocol: str = "ocpp2.0.1"
 
     @property
     def url(self) -> str:
@@ -60,9 +65,20 @@ class Dial:
         """A00.FR.203, 302: with every request, without waiting to be asked."""
         profile = self.connection.security_profile
         if profile not in (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC) or self.kept.password is None:
-            return {}
-        credentials = f"{self.config.identity}:{self.kept.password}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(credentials).decode('ascii')}"}
+            return dict(self.extra_headers)
+        return {**basic(self.config.identity, self.kept.password.encode()), **self.extra_headers}
+
+    def credentials(self, memory: Memory) -> tuple[str, bytes] | None:
+        """Chain and private key for the handshake, both PEM."""
+        if self.presents is not None:
+            return self.presents.chain_pem, self.presents.key_pem
+        own = self.own_certificate
+        return (own.chain_pem, memory.key(own.key)) if own else None
+
+
+def basic(user: str, password: bytes) -> dict[str, str]:
+    """RFC 7617, over bytes: a password need not be text."""
+    return {"Authorization": f"Basic {base64.b64encode(user.encode() + b':' + password).decode('ascii')}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +105,7 @@ async def dial(
 ) -> Link | Failure:
     """A connection to a CSMS that is what its certificate says, or why there is none."""
     profile = attempt.connection.security_profile
-    own = attempt.own_certificate
+    own = attempt.credentials(memory)
     if profile == SecurityProfile.TLS_CLIENT and own is None:
         return Failure(stage="tls", reason="there is no ChargingStationCertificate to present", event=None)
     context = None
@@ -98,7 +114,8 @@ async def dial(
             attempt.roots,
             ciphers=attempt.config.ciphers,
             wildcards=attempt.wildcards,
-            certificate=(own.chain_pem, memory.key(own.key)) if own else None,
+            certificate=own,
+            version=attempt.config.tls_version,
         )
     try:
         link = await connect(
@@ -107,6 +124,7 @@ async def dial(
             new_id=new_id,
             ssl_context=context,
             headers=attempt.headers,
+            subprotocol=attempt.subprotocol,
             timeout=attempt.config.call_timeout,
         )
     except ConnectRefused as error:

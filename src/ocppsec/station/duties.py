@@ -9,8 +9,7 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import Any
 
-from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
-from ocppsec.certificates.signing_request import make_request
+from ocppsec.certificates.keys import KeyFamily
 from ocppsec.link.errors import CallRefused, CallTimedOut
 from ocppsec.link.link import Link
 from ocppsec.ocppj.errors import RemoteError
@@ -42,7 +41,7 @@ from ocppsec.station.own_certificates import with_request, without_request
 from ocppsec.station.reply import SendReport
 from ocppsec.station.reports import pages
 from ocppsec.station.security_events import delivered
-from ocppsec.station.signing import Asking, start_asking
+from ocppsec.station.signing import Asking, NewRequest, start_asking
 from ocppsec.station.variables import subject
 
 _OWN_WAIT = 30.0
@@ -223,22 +222,26 @@ class Duties:
 
     # -- A02: asking for a certificate ----------------------------------------------------------------------
     async def ask_for_certificate(self) -> None:
-        """A02.FR.02, 03, 05: a new key pair, of which only the public half leaves."""
+        """A02.FR.02: with a new key pair, kept before its request leaves."""
         inner = self._inner
-        family = inner.config.traits.key_family
-        key = new_key(family) if family == KeyFamily.EC_P256 else await asyncio.to_thread(new_key, family)
-        who = subject(inner.kept, inner.situation())
-        csr = make_request(key, common_name=who.serial_number, organization=who.organization)
+        new = await self._new_request()
         name = f"station-{inner.new_id()}"
-        inner.memory.save_key(name, key_pem(key))
-        inner.keep(with_request(inner.kept, csr, name))
+        inner.memory.save_key(name, new.key_pem)
+        inner.keep(with_request(inner.kept, new.csr, name))
         asking = start_asking(
-            csr,
+            new.csr,
             name,
             wait=inner.number("SecurityCtrlr", "CertSigningWaitMinimum") * inner.config.pace,
             repeats=inner.number("SecurityCtrlr", "CertSigningRepeatTimes"),
         )
         await self._send_request(asking)
+
+    async def _new_request(self) -> NewRequest:
+        inner = self._inner
+        family, who = inner.config.traits.key_family, subject(inner.kept, inner.situation())
+        if family == KeyFamily.EC_P256:
+            return inner.request(family, who)
+        return await asyncio.to_thread(inner.request, family, who)  # RSA takes tenths of a second and more
 
     async def _send_request(self, asking: Asking) -> None:
         """The next repetition is fixed before it leaves: whatever ends this CALL or this connection, it holds."""

@@ -18,7 +18,7 @@ from ocppsec.station.own_certificates import keys_in_use
 from ocppsec.station.remembered import FACTORY_KEY, Remembered, factory_fresh
 from ocppsec.station.reply import Situation
 from ocppsec.station.security_events import raised
-from ocppsec.station.signing import Asking
+from ocppsec.station.signing import Asking, RequestMaker, new_request
 from ocppsec.station.variables import number, setting
 
 
@@ -33,8 +33,10 @@ class Inner:
         clock: Callable[[], datetime],
         tell: Callable[[Happening], None],
         new_id: Callable[[], str],
+        request: RequestMaker = new_request,
     ) -> None:
         self.config = config
+        self.request = request
         self.memory = memory
         self.catalogue = catalogue(config.traits)
         self.tell = tell
@@ -137,6 +139,8 @@ class Inner:
 
     def set_clock(self, current_time: str) -> None:
         """Follow the CSMS (TimeSource Heartbeat) when it is off by more than TimeAdjustmentReportingThreshold."""
+        if not self.config.traits.follows_clock:
+            return
         try:
             theirs = from_wire(current_time)
         except ValueError:

@@ -81,7 +81,7 @@ FACTORY_KEY = "factory"
 
 def factory_fresh(config: StationConfig) -> Remembered:
     """What a station remembers that was commissioned but never switched on."""
-    first = config.traits.slots[0]
+    first, *others = (config.traits.slots[0], *config.traits.listed_slots)
     profile = int(config.first_profile())
     slot = NetworkConnectionProfile(
         ocpp_version=OCPPVersion.OCPP20,
@@ -94,8 +94,8 @@ def factory_fresh(config: StationConfig) -> Remembered:
     own = config.certificate
     return Remembered(
         password=config.password,
-        slots={first: slot},
-        priority=(first,),
+        slots={first: slot} | dict.fromkeys(others, slot),
+        priority=(first, *others),
         security_profile=profile,
         roots=tuple(InstalledRoot("CSMSRootCertificate", pem) for pem in config.roots),
         certificates=(OwnCertificate(own.chain_pem, FACTORY_KEY),) if own else (),

@@ -1,10 +1,33 @@
-"""How often and when a signing request is repeated while no certificate comes (A02.FR.17 to 19).
+"""Signing requests: how one is made, and how often and when it is repeated (A02.FR.02 to 05, 17 to 19).
 
 CertSigningRepeatTimes counts doublings, not requests (OCTT TC_A_23_CS): with a minimum W and one doubling the
 request leaves at 0, W and W + 2 W.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
+from ocppsec.certificates.signing_request import make_request
+from ocppsec.station.own_certificates import Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """A signing request and the private key behind it, both PEM."""
+
+    csr: str
+    key_pem: bytes = field(repr=False)
+
+
+RequestMaker = Callable[[KeyFamily, Subject], NewRequest]
+
+
+def new_request(family: KeyFamily, subject: Subject) -> NewRequest:
+    """A02.FR.02, 03, 05: a new key pair each time, of which only the public half leaves."""
+    key = new_key(family)
+    csr = make_request(key, common_name=subject.serial_number, organization=subject.organization)
+    return NewRequest(csr=csr, key_pem=key_pem(key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ from ocppsec.station.reaching import Reached, Reaching
 from ocppsec.station.remembered import Remembered
 from ocppsec.station.reply import Reboot, Reconnect, Refusal, SendReport, SendTriggered, StopAsking
 from ocppsec.station.security_events import raised
+from ocppsec.station.signing import RequestMaker, new_request
 from ocppsec.station.slots import after_success
 from ocppsec.station.trust import without_fallback
 
@@ -51,16 +52,18 @@ class Station:
         observe: Callable[[Happening], None] = lambda _happening: None,
         behaviour: Behaviour = STANDARD,
         dialler: Dialler = dial,
+        request: RequestMaker = new_request,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         """*clock* gives aware times, *random* numbers from [0, 1).
 
-        *behaviour* and *dialler* are where a manner changes what is answered and how connections are made.
+        *behaviour*, *dialler* and *request* are where a manner changes what is answered, how connections are
+        made, and how signing requests are.
         """
         self.config = config
         self._observe = observe
         self._waiters: list[tuple[Callable[[Station], bool], asyncio.Future[None]]] = []
-        self._inner = Inner(config, memory, clock=clock, tell=self._tell, new_id=new_id)
+        self._inner = Inner(config, memory, clock=clock, tell=self._tell, new_id=new_id, request=request)
         self._reaching = Reaching(self._inner, answer=self._answer, dialler=dialler, random=random)
         self._behaviour = behaviour
         self._reached: Reached | None = None

@@ -12,6 +12,7 @@ import _ssl
 import os
 import ssl
 import tempfile
+import warnings
 from functools import lru_cache
 from typing import Final
 
@@ -39,12 +40,19 @@ def client_context(
     ciphers: str | None = None,
     wildcards: bool = False,
     certificate: tuple[str, bytes] | None = None,
+    version: ssl.TLSVersion | None = None,
 ) -> ssl.SSLContext:
-    """A context that trusts *roots* (PEM) and presents *certificate* (chain PEM, key PEM) when there is one."""
-    if certificate is None:
+    """A context that trusts *roots* (PEM) and presents *certificate* (chain PEM, key PEM) when there is one.
+
+    *version* is for stations that are wrong on purpose: that one alone, also an old one.
+    """
+    if certificate is None and version is None:
         return _shared(roots, ciphers or SUITES, wildcards)
     context = _context(roots, ciphers or SUITES, wildcards)
-    _load(context, *certificate)
+    if version is not None:
+        _only(context, version)
+    if certificate is not None:
+        _load(context, *certificate)
     return context
 
 
@@ -67,6 +75,14 @@ def _context(roots: tuple[str, ...], ciphers: str, wildcards: bool) -> ssl.SSLCo
     if roots:
         context.load_verify_locations(cadata="".join(roots))
     return context
+
+
+def _only(context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    if version < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 knows the old versions on no other level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
 
 
 def _load(context: ssl.SSLContext, chain_pem: str, key_pem: bytes) -> None:
