@@ -11,6 +11,7 @@ from datetime import datetime
 
 from ocppsec.certificates.facts import BadCertificate, ClientCertificate, read_client_certificate
 from ocppsec.csms.doors import Arrival
+from ocppsec.csms.ground import Ground, Overtaken, Watch
 from ocppsec.csms.http import Answer
 from ocppsec.events import ConnectionRefused, Emit, LoginsSlowed, StoreUnavailable
 from ocppsec.profiles import admission
@@ -43,10 +44,12 @@ class Entry:
     record: AdmissionRecord
     admitted: Admitted
     certificate: ClientCertificate | None
+    watch: Watch
+    """Whether the record still says what was decided by."""
 
 
 Admit = Callable[[Entry], Awaitable[None]]
-"""Takes the connection over: 101 and a session."""
+"""Takes the connection over: 101 and a session.  Raises `Overtaken` and `StoreUnavailable` before it has begun."""
 
 
 class Gate:
@@ -56,6 +59,7 @@ class Gate:
         self,
         store: registry.Store,
         policy: Policy,
+        ground: Ground,
         *,
         verify: Verify,
         throttle: LoginThrottle,
@@ -66,6 +70,7 @@ class Gate:
     ) -> None:
         self._store = store
         self._policy = policy
+        self._ground = ground
         self._verify = verify
         self._throttle = throttle
         self._emit = emit
@@ -81,6 +86,21 @@ class Gate:
         except BadCertificate as error:
             return Answer(status=403, text=f"certificate-unreadable: {error.reason}")
         presented = _presented(arrival, identity, certificate)
+        while True:
+            with self._ground.watched("" if isinstance(identity, BadIdentity) else identity) as watch:
+                try:
+                    return await self._decide(arrival, identity, presented, certificate, watch)
+                except Overtaken:
+                    continue  # decided again by what is true now; the door's deadline ends it
+
+    async def _decide(
+        self,
+        arrival: Arrival,
+        identity: str | BadIdentity,
+        presented: Presented,
+        certificate: ClientCertificate | None,
+        watch: Watch,
+    ) -> Answer | None:
         verdict = await self._verdict(arrival, identity, presented)
         if isinstance(verdict, Refused):
             return await self._refuse(arrival, identity, verdict)
@@ -88,10 +108,9 @@ class Gate:
         if SUBPROTOCOL not in arrival.request.subprotocols:
             # Part 4 3.2 would upgrade and close; OCTT TC_B_58 wants no upgrade: docs/decisions/0004-subprotocol.md
             return await self._wrong_subprotocol(arrival, record.identity, admitted)
+        entry = Entry(arrival=arrival, record=record, admitted=admitted, certificate=certificate, watch=watch)
         try:
-            await self._enter(
-                Entry(arrival=arrival, record=record, admitted=admitted, certificate=certificate)
-            )
+            await self._enter(entry)
         except registry.StoreUnavailable as error:
             self._emit(StoreUnavailable(doing="admission", reason=str(error)))
             refused = refused_store_unavailable(record.identity, presented.describe())

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from ocppsec.csms.gate import SUBPROTOCOL, Entry
+from ocppsec.csms.ground import Ground
 from ocppsec.csms.session import Facts, House, Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.upgrader import Upgrader
@@ -36,6 +37,7 @@ class Reception:
         store: Store,
         sessions: Sessions,
         upgrader: Upgrader,
+        ground: Ground,
         *,
         limits: Limits,
         emit: Emit,
@@ -44,6 +46,7 @@ class Reception:
         self._store = store
         self._sessions = sessions
         self._upgrader = upgrader
+        self._ground = ground
         self._limits = limits
         self._emit = emit
         self._now = now
@@ -61,11 +64,17 @@ class Reception:
 
     # -- in ---------------------------------------------------------------------------------------------
     async def enter(self, entry: Entry) -> None:
-        """Let an admitted station in: 101, then the session.  Raises `StoreUnavailable` before anything is sent."""
+        """Let an admitted station in: 101, then the session.
+
+        Raises `Overtaken` and `StoreUnavailable`, both before anything is sent.
+        """
         arrival, admitted = entry.arrival, entry.admitted
         assert self._house is not None
         if admitted.certificate is not None and admitted.certificate_is_new:
             await self._store.activate_certificate(admitted.certificate, self._now())
+        entry.watch.check()
+        if arrival.transport.is_closing():
+            return  # it hung up behind its request
         session = Session(self._house, self._facts(entry))
         agreed = accept_offer(arrival.request.extensions)
         headers = {"Sec-WebSocket-Protocol": SUBPROTOCOL}
@@ -134,6 +143,13 @@ class Reception:
             self._upgrader.connected(session)
         if session.accepted:
             self._upgrader.ready(session)
+
+    def removed(self, identity: str) -> None:
+        """The station is no longer registered: its connection goes, and who is on the way in is judged again."""
+        self._ground.shifted(identity)
+        session = self._sessions.get(identity)
+        if session is not None:
+            session.close(1008, "the station was removed")
 
     def closed(self, session: Session) -> None:
         if not self._sessions.leave(session):

@@ -23,6 +23,7 @@ from ocppsec.csms.entrance import Entrance, OpenDoor
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.gate import Gate
+from ocppsec.csms.ground import Ground
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.security import Security
@@ -113,10 +114,12 @@ class Csms:
         )
         self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
+        ground = Ground()
         self._reception = Reception(
             self.store,
             self._sessions,
             self._upgrader,
+            ground,
             limits=settings.limits,
             emit=self._emit,
             now=self._now,
@@ -137,6 +140,7 @@ class Csms:
         gate = Gate(
             self.store,
             Policy(organizations=frozenset({settings.organization})),
+            ground,
             verify=hasher.verify,
             throttle=LoginThrottle(),
             emit=self._emit,
@@ -253,9 +257,7 @@ class Csms:
         removed = await self.store.remove_station(identity, at=self._now())
         await self._upgrader.forget(identity)
         self._sessions.forget(identity)
-        session = self._sessions.get(identity)
-        if session is not None:
-            session.close(1008, "the station was removed")
+        self._reception.removed(identity)
         return removed
 
     async def why(self, identity: str) -> Explanation:
