@@ -16,6 +16,7 @@ from ocppsec.registry.records import (
     AttemptOutcome,
     BootFacts,
     NewStation,
+    Renewal,
     SecurityEventRecord,
     Station,
     Upgrade,
@@ -27,6 +28,7 @@ from ocppsec.registry.store import (
     AlreadyRegistered,
     KeyAlreadyUsed,
     NotRegistered,
+    RenewalInProgress,
     StoreUnavailable,
     Superseded,
     UpgradeInProgress,
@@ -103,6 +105,23 @@ def upgrade(number=1, identity="CP1", **changed):
         state='{"asked":[]}',
         version=0,
         deadline=later(60),
+        started_at=NOW,
+    )
+    return replace(record, **changed)
+
+
+def renewal(number=1, identity="CP1", **changed):
+    record = Renewal(
+        id=f"renewal-{number}",
+        identity=identity,
+        fingerprint=f"{number:064x}",
+        open=True,
+        step="waits for the station",
+        reason="",
+        failures=0,
+        state="{}",
+        version=0,
+        deadline=None,
         started_at=NOW,
     )
     return replace(record, **changed)
@@ -668,6 +687,61 @@ async def test_certificates_by_serial(store):
     assert [each.fingerprint for each in await store.certificates_by_serial("AB")] == [f"{0xAB:064x}"]
     assert await store.certificates_by_serial("ab") == []
     assert await store.certificates_by_serial("A") == []
+
+
+# -- renewals -----------------------------------------------------------------------------------------------
+async def test_certificates_ending(store):
+    """Active certificates of registered stations without an open renewal, those that end first in front."""
+    for identity in ("CP1", "CP2", "CP3", "CP4"):
+        await store.add_station(new_station(identity))
+    for number, identity, state, end in (
+        (1, "CP1", ACTIVE, 300),
+        (2, "CP1", PENDING, 10),
+        (3, "CP1", SUPERSEDED, 10),
+        (4, "CP2", ACTIVE, 100),
+        (5, "CP3", ACTIVE, 200),
+        (6, "CP4", ACTIVE, 50),
+    ):
+        await store.add_certificate(certificate(number, identity, state=state, not_after=later(end)))
+    await store.begin_renewal(renewal(1, "CP3"))
+    await store.remove_station("CP4", at=NOW)
+
+    assert [each.serial_number for each in await store.certificates_ending(later(301), limit=9)] == ["4", "1"]
+    assert [each.serial_number for each in await store.certificates_ending(later(300), limit=9)] == ["4"]
+    assert [each.serial_number for each in await store.certificates_ending(later(301), limit=1)] == ["4"]
+
+
+async def test_one_open_renewal(store):
+    """A station has one open renewal at most; the next begins when it has ended, and both stay known."""
+    await store.add_station(new_station())
+    begun = await store.begin_renewal(renewal(1))
+    with pytest.raises(RenewalInProgress):
+        await store.begin_renewal(renewal(2))
+    with pytest.raises(NotRegistered):
+        await store.begin_renewal(renewal(3, "CP9"))
+
+    done = await store.save_renewal(replace(begun, open=False, step="done", ended_at=later(5)))
+    await store.begin_renewal(renewal(2, deadline=later(9)))
+
+    assert done == renewal(1, open=False, step="done", ended_at=later(5), version=1)
+    assert [each.id for each in await store.open_renewals()] == ["renewal-2"]
+    assert await store.renewals("CP1") == [renewal(2, deadline=later(9)), done]
+    assert await store.renewals("CP1", limit=1) == [renewal(2, deadline=later(9))]
+
+
+async def test_save_renewal_once(store):
+    """Of two who read the same version one saves; a renewal whose station is gone cannot be saved."""
+    await store.add_station(new_station())
+    begun = await store.begin_renewal(renewal(1))
+    saved = await store.save_renewal(replace(begun, reason="a", failures=2, state="[]", fingerprint="other"))
+    with pytest.raises(Superseded):
+        await store.save_renewal(replace(begun, reason="b"))
+    assert await store.open_renewals() == [renewal(1, reason="a", failures=2, state="[]", version=1)]
+
+    await store.remove_station("CP1", at=NOW)
+    assert await store.open_renewals() == []
+    with pytest.raises(Superseded):
+        await store.save_renewal(saved)
 
 
 # -- security events ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from ocppsec.registry.records import (
     Attempt,
     BootFacts,
     NewStation,
+    Renewal,
     SecurityEventRecord,
     Station,
     Upgrade,
@@ -28,6 +29,7 @@ from ocppsec.registry.store import (
     AlreadyRegistered,
     KeyAlreadyUsed,
     NotRegistered,
+    RenewalInProgress,
     StoreUnavailable,
     Superseded,
     UpgradeInProgress,
@@ -55,6 +57,7 @@ class MemoryStore:
         self._security_events: list[SecurityEventRecord] = []
         self._upgrades: dict[str, Upgrade] = {}
         self._steps: dict[str, list[UpgradeStep]] = {}
+        self._renewals: dict[str, Renewal] = {}
         self._closed = False
 
     # -- stations ---------------------------------------------------------------------------------------
@@ -96,6 +99,9 @@ class MemoryStore:
             if upgrade.identity == identity and upgrade.status is UpgradeStatus.OPEN:
                 del self._upgrades[upgrade.id]
                 self._steps.pop(upgrade.id, None)
+        for renewal in await self.open_renewals():
+            if renewal.identity == identity:
+                del self._renewals[renewal.id]
         return True
 
     async def admission_record(self, identity: str) -> AdmissionRecord | None:
@@ -290,6 +296,50 @@ class MemoryStore:
     async def upgrade_steps(self, upgrade_id: str) -> list[UpgradeStep]:
         self._check_open()
         return list(self._steps.get(upgrade_id, ()))
+
+    # -- renewals ---------------------------------------------------------------------------------------
+    async def certificates_ending(self, before: datetime, *, limit: int) -> list[CertificateRecord]:
+        busy = {renewal.identity for renewal in await self.open_renewals()}
+        found = [
+            known
+            for known in self._certificates.values()
+            if known.state is CertificateState.ACTIVE
+            and known.not_after < before
+            and known.identity in self._stations
+            and known.identity not in busy
+        ]
+        return sorted(found, key=lambda known: known.not_after)[: max(0, limit)]
+
+    async def begin_renewal(self, renewal: Renewal) -> Renewal:
+        self._registered(renewal.identity)
+        if any(known.identity == renewal.identity for known in await self.open_renewals()):
+            raise RenewalInProgress(f"station {renewal.identity!r} has an open renewal")
+        self._renewals[renewal.id] = renewal
+        return renewal
+
+    async def save_renewal(self, renewal: Renewal) -> Renewal:
+        self._check_open()
+        stored = self._renewals.get(renewal.id)
+        if stored is None or stored.version != renewal.version:
+            raise Superseded(f"renewal {renewal.id} was saved by somebody else, or is gone")
+        saved = replace(
+            renewal,
+            identity=stored.identity,
+            fingerprint=stored.fingerprint,
+            started_at=stored.started_at,
+            version=stored.version + 1,
+        )
+        self._renewals[saved.id] = saved
+        return saved
+
+    async def open_renewals(self) -> list[Renewal]:
+        self._check_open()
+        return [renewal for renewal in self._renewals.values() if renewal.open]
+
+    async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
+        self._check_open()
+        of_station = [renewal for renewal in self._renewals.values() if renewal.identity == identity]
+        return of_station[::-1][: max(0, limit)]
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -124,6 +124,30 @@ class Upgrade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """The renewal of one station's certificate."""
+
+    id: str
+    identity: str
+    fingerprint: str
+    """Of the certificate to be replaced."""
+    open: bool
+    step: str
+    """Where it stands, in words fit for people."""
+    reason: str
+    """Why it is stuck; empty otherwise."""
+    failures: int
+    """How often it was tried in vain."""
+    state: str
+    """The workflow's state as JSON; only `ocppsec.upgrades` reads it."""
+    version: int
+    """Counts saves; a save that names an old version is refused."""
+    deadline: datetime | None
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeStep:
     """One line of an upgrade's history."""
 

@@ -15,6 +15,7 @@ from ocppsec.registry.records import (
     Attempt,
     BootFacts,
     NewStation,
+    Renewal,
     SecurityEventRecord,
     Station,
     Upgrade,
@@ -49,8 +50,12 @@ class UpgradeInProgress(RegistryError):  # noqa: N818
     """The station has an open upgrade; there is never more than one."""
 
 
+class RenewalInProgress(RegistryError):  # noqa: N818
+    """The station has an open renewal; there is never more than one."""
+
+
 class Superseded(RegistryError):  # noqa: N818
-    """Somebody else saved this upgrade since it was read; read it again and decide again."""
+    """Somebody else saved this upgrade or renewal since it was read; read it again and decide again."""
 
 
 class KeyAlreadyUsed(RegistryError):  # noqa: N818
@@ -68,7 +73,7 @@ class Store(Protocol):
         """At most *limit* stations, ordered by identity, those behind *after*."""
 
     async def remove_station(self, identity: str, *, at: datetime | None = None) -> bool:
-        """Forget a station with its credentials and open upgrades; False when it was not there.
+        """Forget a station with its credentials, open upgrades and renewals; False when it was not there.
 
         Its certificates become revoked, at *at*, and stay known, so that they are refused as revoked and their
         keys are never certified again.  Attempts, security events and ended upgrades stay as history.
@@ -180,6 +185,22 @@ class Store(Protocol):
 
     async def upgrade_steps(self, upgrade_id: str) -> list[UpgradeStep]:
         """Oldest first."""
+
+    # -- renewals ---------------------------------------------------------------------------------------
+    async def certificates_ending(self, before: datetime, *, limit: int) -> list[CertificateRecord]:
+        """Active ones of registered stations that end before *before* and have no open renewal, soonest first."""
+
+    async def begin_renewal(self, renewal: Renewal) -> Renewal:
+        """Keep a new open renewal; raises `NotRegistered`, `RenewalInProgress`."""
+
+    async def save_renewal(self, renewal: Renewal) -> Renewal:
+        """Save it, with the version that was read; raises `Superseded`, also when its station was removed."""
+
+    async def open_renewals(self) -> list[Renewal]:
+        """Oldest first."""
+
+    async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
+        """Newest first."""
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

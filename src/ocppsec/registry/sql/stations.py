@@ -14,7 +14,7 @@ from ocppsec.registry.records import (
     UpgradeStatus,
 )
 from ocppsec.registry.sql import certificates
-from ocppsec.registry.sql.tables import Profile, passwords, upgrades
+from ocppsec.registry.sql.tables import Profile, passwords, renewals, upgrades
 from ocppsec.registry.sql.tables import stations as table
 from ocppsec.registry.store import AlreadyRegistered, NotRegistered
 
@@ -92,6 +92,7 @@ async def remove(connection: AsyncConnection, identity: str, at: datetime | None
     await certificates.revoke_all(connection, identity, at, "station removed")
     gone = (upgrades.c.identity == identity) & (upgrades.c.status == UpgradeStatus.OPEN)
     await connection.execute(delete(upgrades).where(gone))
+    await connection.execute(delete(renewals).where((renewals.c.identity == identity) & renewals.c.open))
     return True
 
 

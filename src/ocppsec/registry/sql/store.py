@@ -16,13 +16,14 @@ from ocppsec.registry.records import (
     Attempt,
     BootFacts,
     NewStation,
+    Renewal,
     SecurityEventRecord,
     Station,
     Upgrade,
     UpgradeChange,
     UpgradeStep,
 )
-from ocppsec.registry.sql import attempts, certificates, events, stations, upgrades
+from ocppsec.registry.sql import attempts, certificates, events, renewals, stations, upgrades
 from ocppsec.registry.sql.admissions import Admissions
 from ocppsec.registry.sql.engine import Database, connect, outages, understood
 from ocppsec.registry.sql.late import Late
@@ -183,6 +184,22 @@ class SqlStore:
 
     async def upgrade_steps(self, upgrade_id: str) -> list[UpgradeStep]:
         return await self._read(upgrades.steps_of, upgrade_id)
+
+    # -- renewals ---------------------------------------------------------------------------------------
+    async def certificates_ending(self, before: datetime, *, limit: int) -> list[CertificateRecord]:
+        return await self._read(renewals.certificates_ending, before, limit)
+
+    async def begin_renewal(self, renewal: Renewal) -> Renewal:
+        return await self._write(renewals.in_progress(renewal.identity), renewals.begin, renewal)
+
+    async def save_renewal(self, renewal: Renewal) -> Renewal:
+        return await self._write(None, renewals.save, renewal)
+
+    async def open_renewals(self) -> list[Renewal]:
+        return await self._read(renewals.all_open)
+
+    async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
+        return await self._read(renewals.of_station, identity, limit)
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -140,6 +141,8 @@ certificates: Final = Table(
     Column("activated_at", Moment),
     Column("revoked_at", Moment),
     Column("revocation_reason", Text),
+    Index("ix_certificates_state_not_after", "state", "not_after"),
+    Index("ix_certificates_serial_number", "serial_number"),
 )
 
 attempts: Final = Table(
@@ -207,4 +210,29 @@ upgrade_steps: Final = Table(
     _needed("at", Moment),
     _needed("step", Text),
     _needed("detail", Text),
+)
+
+renewals: Final = Table(
+    "renewals",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    _needed("identity", String(48), index=True),
+    _needed("fingerprint", String(64)),
+    _needed("open", Boolean),
+    _needed("step", Text),
+    _needed("reason", Text),
+    _needed("failures", Integer),
+    _needed("state", Text),
+    _needed("version", Integer),
+    Column("deadline", Moment),
+    _needed("started_at", Moment),
+    Column("ended_at", Moment),
+    Index(
+        "uq_renewals_open",
+        "identity",
+        unique=True,
+        sqlite_where=text("open"),
+        postgresql_where=text("open"),
+    ),
 )
