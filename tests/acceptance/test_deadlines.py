@@ -148,10 +148,12 @@ def test_a_full_waiting_room_does_not_grow(house):
     """Connections nobody has decided on are bounded; those behind them wait in the backlog and get their turn."""
     house = house(most_undecided=5, deadlines=Deadlines(first_byte=0.5))
     silent = [plain(house.door(1)) for _ in range(20)]
+    started = time.monotonic()
     try:
         with dial(house.door(1), timeout=LONG) as sock:
             sock.sendall(request(target("STRANGER"), authorization=basic("STRANGER", "x" * 16)))
             assert read_answer(sock).status == 404
+        assert time.monotonic() - started > 0.4, "its turn came when a silent one had gone"
     finally:
         for sock in silent:
             sock.close()

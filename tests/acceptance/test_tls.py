@@ -166,10 +166,24 @@ def test_no_client_certificate_on_profile_3_gets_its_alert(up, openssl, version,
     assert (seen.alert, seen.status) == (alert, None), seen.text
 
 
-def test_a_server_certificate_of_our_own_root_is_no_client_certificate(up, openssl):
-    """The CSMS's own certificate does not pass for a station: its CA is no anchor here."""
+@pytest.mark.parametrize("issuer", ["servers", "root"])
+def test_only_the_station_ca_issues_for_stations(up, openssl, tmp_path, issuer):
+    """A client certificate from the server CA or the root itself is foreign: neither is an anchor here."""
+    own = certs.new_key()
+    made = certs.sign(certs.name("SN"), own, *certs.our_ca(up.state, issuer))
+    chain, key = certs.save(tmp_path, "bad", made, own)
+    with chain.open("a") as file:
+        file.write((up.state / "ca" / f"{issuer}.pem").read_text())
+    options = ["-tls1_2", "-cert", chain, "-cert_chain", chain, "-key", key]
+    seen = s_client(openssl, up.door(3), *options, root=up.root)
+    assert (seen.alert, seen.status) == (48, None), seen.text
+
+
+def test_the_certificate_of_the_server_is_no_client_certificate(up, openssl):
+    """The CSMS's own certificate does not pass for a station."""
     file = up.state / "tls" / "server-ec.pem"
-    seen = s_client(openssl, up.door(3), "-tls1_2", "-cert", file, "-key", file, root=up.root)
+    options = ["-tls1_2", "-cert", file, "-cert_chain", file, "-key", file]
+    seen = s_client(openssl, up.door(3), *options, root=up.root)
     assert (seen.alert, seen.status) == (48, None), seen.text
 
 

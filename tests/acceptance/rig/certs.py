@@ -54,12 +54,17 @@ def foreign_ca():
     return sign(subject, key, subject, key, usage=None, ca=True), key
 
 
-def our_station_ca(state):
-    """The server's own station CA, read as a thief of the state directory would: (certificate, key)."""
+def our_ca(state, name):
+    """One of the server's own CAs, read as a thief of the state directory would: (certificate, key)."""
     directory = Path(state) / "ca"
-    certificate = x509.load_pem_x509_certificate((directory / "stations.pem").read_bytes())
-    key = serialization.load_pem_private_key((directory / "stations.key").read_bytes(), None)
+    certificate = x509.load_pem_x509_certificate((directory / f"{name}.pem").read_bytes())
+    key = serialization.load_pem_private_key((directory / f"{name}.key").read_bytes(), None)
     return certificate, key
+
+
+def our_station_ca(state):
+    """The CA that issues to stations: (certificate, key)."""
+    return our_ca(state, "stations")
 
 
 def save(directory, stem, certificate, key):
