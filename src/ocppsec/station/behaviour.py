@@ -14,7 +14,7 @@ from typing import Any, Final
 from ocppsec.ocppj.errors import ErrorCode, RemoteError
 from ocppsec.ocppj.messages import REQUESTS, RegistrationStatus, parse_request
 from ocppsec.ocppj.schemas import FROM_CSMS
-from ocppsec.station import handlers
+from ocppsec.station import handlers, security_log
 from ocppsec.station.remembered import Remembered
 from ocppsec.station.reply import Refusal, Reply, Situation
 
@@ -27,6 +27,7 @@ STANDARD: Final[Behaviour] = MappingProxyType(
         "DeleteCertificate": handlers.delete_certificate,
         "GetBaseReport": handlers.get_base_report,
         "GetInstalledCertificateIds": handlers.get_installed_certificate_ids,
+        "GetLog": security_log.get_log,
         "GetReport": handlers.get_report,
         "GetVariables": handlers.get_variables,
         "InstallCertificate": handlers.install_certificate,

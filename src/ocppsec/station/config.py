@@ -5,12 +5,22 @@ is in `remembered`.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ssl import TLSVersion
 from urllib.parse import urlsplit
 
 from ocppsec.certificates.keys import KeyFamily
 from ocppsec.ocppj.messages import OCPPInterface
 from ocppsec.profiles.profile import SecurityProfile
+
+
+class Edition(StrEnum):
+    """Of OCPP 2.0.1, where they differ in security."""
+
+    THIRD = "3"
+    """Edition 3 of 2024 as printed: no way back to a lower profile, no wildcards, no boot without a reboot."""
+    ERRATA = "errata"
+    """With the errata of September 2025."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +45,14 @@ class Traits:
     """CertSigningWaitMinimum, seconds."""
     certificate_repeats: int = 3
     """CertSigningRepeatTimes: how often that wait doubles."""
+    renewal_days: int = 30
+    """How long before its certificate ends a station asks for the next one (A03: a month)."""
     ping_interval: int = 60
     """WebSocketPingInterval, seconds; 0 for none."""
     organization: str = ""
     """OrganizationName as the factory set it."""
     key_family: KeyFamily = KeyFamily.EC_P256
+    edition: Edition = Edition.ERRATA
     listed_slots: tuple[int, ...] = ()
     """Filled like the first slot and in the priority list behind it when the station leaves the factory."""
     lacks: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ocppsec.ocppj.messages import Component, Data, Mutability, Variable
-from ocppsec.station.config import Traits
+from ocppsec.station.config import Edition, Traits
 
 PASSWORD_MIN: Final = 16
 PASSWORD_MAX: Final = 40
@@ -102,6 +102,10 @@ class Catalogue:
             return None
         return self.definitions.get(_key(component.name, variable.name, variable.instance))
 
+    def lookup(self, component: str, variable: str) -> Definition | None:
+        """By names, for a variable that not every kind of station has."""
+        return self.definitions.get(_key(component, variable, None))
+
     def named(self, component: str, variable: str, instance: str | None = None) -> Definition:
         """The definition our own code knows to be there."""
         return self.definitions[_key(component, variable, instance)]
@@ -158,7 +162,17 @@ def _security(traits: Traits) -> tuple[Definition, ...]:
             maximum=16,
             default=str(traits.certificate_repeats),
         ),
-        row("AllowCSMSTLSWildcards", mutability=RW, data=Data.BOOLEAN, default="false"),
+        *(
+            row(variable, mutability=RW, data=Data.BOOLEAN, default="false")
+            for variable in _since_errata(traits)
+        ),
+    )
+
+
+def _since_errata(traits: Traits) -> tuple[str, ...]:
+    """An absent switch is off (A00.FR.005, E201 2.62)."""
+    return (
+        ("AllowSecurityProfileDowngrade", "AllowCSMSTLSWildcards") if traits.edition == Edition.ERRATA else ()
     )
 
 

@@ -37,15 +37,20 @@ from ocppsec.ocppj.messages import (
 from ocppsec.ocppj.times import to_wire
 from ocppsec.station import happenings as told
 from ocppsec.station.inner import Inner
-from ocppsec.station.own_certificates import with_request, without_request
-from ocppsec.station.reply import SendReport
+from ocppsec.station.own_certificates import renewal_due, with_request, without_request
+from ocppsec.station.reply import SendLog, SendReport
 from ocppsec.station.reports import pages
 from ocppsec.station.security_events import delivered
+from ocppsec.station.security_log import Upload, upload
 from ocppsec.station.signing import Asking, NewRequest, start_asking
+from ocppsec.station.tls import upload_context
+from ocppsec.station.trust import CSMS_ROOT
 from ocppsec.station.variables import subject
 
 _OWN_WAIT = 30.0
 """B02, B03: an interval of 0 leaves the wait until the next BootNotification to the station."""
+_RENEWAL_AGAIN = 86_400.0
+"""A03: the next look at the certificate, when the last request brought no new one."""
 _EVENTS_AGAIN = 60.0
 """After the CSMS did not answer a SecurityEventNotification with a CALLRESULT."""
 
@@ -55,6 +60,7 @@ class Duty(Enum):
     HEARTBEAT = auto()
     EVENTS = auto()
     ASK_AGAIN = auto()
+    RENEW = auto()
     PING = auto()
 
 
@@ -87,6 +93,7 @@ class Duties:
             self._confirmed()
         if self._inner.registration == RegistrationStatus.ACCEPTED:
             self.at(Duty.HEARTBEAT, self._inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
+            self._schedule_renewal()
         else:
             self.at(Duty.BOOT, 0)
         if self._inner.asking is not None:
@@ -108,6 +115,8 @@ class Duties:
                 return self._send_events
             case Duty.ASK_AGAIN:
                 return self._ask_again
+            case Duty.RENEW:
+                return self._renew
             case Duty.PING:
                 return self._ping
 
@@ -183,6 +192,7 @@ class Duties:
             written = {**inner.kept.variables, "OCPPCommCtrlr.HeartbeatInterval": interval}
             inner.keep(inner.kept.but(variables=written))
         self.at(Duty.HEARTBEAT, inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
+        self._schedule_renewal()
         await self._send_status()
 
     async def _send_status(self) -> None:
@@ -270,10 +280,38 @@ class Duties:
         self._inner.asking = None
         self._due.pop(Duty.ASK_AGAIN, None)
 
+    def _schedule_renewal(self) -> None:
+        """A03: only where the boot was accepted, for nobody has asked for it (B02.FR.02)."""
+        inner = self._inner
+        due = renewal_due(inner.kept, days=inner.config.traits.renewal_days)
+        if due is not None:
+            self.at(Duty.RENEW, max(0.0, (due - inner.now()).total_seconds()))
+
+    async def _renew(self) -> None:
+        inner = self._inner
+        self.at(Duty.RENEW, _RENEWAL_AGAIN * inner.config.pace)
+        if inner.asking is None and subject(inner.kept, inner.situation()).organization:
+            await self.ask_for_certificate()
+
     # -- on demand ----------------------------------------------------------------------------------------
     async def report(self, effect: SendReport) -> None:
         for page in pages(effect.request_id, effect.data, self._inner.now()):
             await self._call(page)
+
+    async def log(self, log: SendLog) -> None:
+        """N01.FR.07 to 10, 13: told when it begins and how it ends, each try once more when it failed."""
+        trust = upload_context(tuple(root.pem for root in self._inner.kept.roots if root.use == CSMS_ROOT))
+        await self._log_status(log, Upload.UPLOADING)
+        outcome = await upload(log, trust)
+        for _ in range(log.retries):
+            if outcome != Upload.UPLOAD_FAILURE:
+                break
+            await asyncio.sleep(log.retry_interval * self._inner.config.pace)
+            outcome = await upload(log, trust)
+        await self._log_status(log, outcome)
+
+    async def _log_status(self, log: SendLog, status: Upload) -> None:
+        await self._call_plainly("LogStatusNotification", {"status": status, "requestId": log.request_id})
 
     async def triggered(self, message: MessageTrigger) -> None:
         """F06.FR.10."""

@@ -202,7 +202,7 @@ def set_network_profile(request: SetNetworkProfileRequest, kept: Remembered, sit
         request.configuration_slot,
         request.connection_data,
         traits=situation.config.traits,
-        active_profile=kept.security_profile,
+        floor=variables.floor(kept, situation.catalogue),
     )
     if objection is not None:
         answer = SetNetworkProfileResponse(

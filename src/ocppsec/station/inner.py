@@ -19,7 +19,7 @@ from ocppsec.station.remembered import FACTORY_KEY, Remembered, factory_fresh
 from ocppsec.station.reply import Situation
 from ocppsec.station.security_events import raised
 from ocppsec.station.signing import Asking, RequestMaker, new_request
-from ocppsec.station.variables import number, setting
+from ocppsec.station.variables import floor, is_on, number
 
 
 class Inner:
@@ -76,7 +76,7 @@ class Inner:
 
     def prune(self) -> None:
         """After the profile rose: no slot with a lower one is dialled any more, reboot or not (A05.FR.06)."""
-        floor = self.kept.security_profile
+        floor = self.floor
         self.booted_slots = {
             slot: stored for slot, stored in self.booted_slots.items() if stored.security_profile >= floor
         }
@@ -110,7 +110,12 @@ class Inner:
         return number(self.kept, self.catalogue, component, variable)
 
     def is_on(self, component: str, variable: str) -> bool:
-        return setting(self.kept, self.catalogue, component, variable) == "true"
+        return is_on(self.kept, self.catalogue, component, variable)
+
+    @property
+    def floor(self) -> int:
+        """No slot below this security profile is dialled."""
+        return floor(self.kept, self.catalogue)
 
     def attempts_per_slot(self) -> int:
         return self.number("OCPPCommCtrlr", "NetworkProfileConnectionAttempts")

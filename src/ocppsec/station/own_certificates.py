@@ -5,7 +5,7 @@ At most two certificates are kept: the one that last worked, and a newer one tha
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
@@ -137,6 +137,20 @@ def has_valid_certificate(kept: Remembered, *, subject: Subject, now: datetime) 
     except VerificationFailed:
         return False
     return True
+
+
+def renewal_due(kept: Remembered, *, days: int) -> datetime | None:
+    """A03: when to ask for the next certificate of one's own accord: *days* before the newest ends.
+
+    One that lives for less than three times that is renewed when a third of its life is left, or it would be
+    renewed on the day it came.
+    """
+    own = to_present(kept, recovering=False)
+    if own is None:
+        return None
+    leaf = parsed_chain(own.chain_pem)[0]
+    life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+    return leaf.not_valid_after_utc - min(timedelta(days=days), life / 3)
 
 
 def keys_in_use(kept: Remembered) -> frozenset[str]:

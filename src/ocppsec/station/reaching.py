@@ -13,6 +13,7 @@ from ocppsec.ocppj.received import CallReceived
 from ocppsec.station import attempts
 from ocppsec.station import happenings as told
 from ocppsec.station.attempts import Attempts
+from ocppsec.station.config import Edition
 from ocppsec.station.conversation import Conversation
 from ocppsec.station.dialling import Dial, Dialler, Failure
 from ocppsec.station.inner import Inner
@@ -132,10 +133,11 @@ class Reaching:
         )
 
     def _dial_slot(self, slot: int) -> None:
-        """B10.FR.10: another slot than the last means a BootNotification even without a reboot."""
+        """B10.FR.10, E201: another slot than the last means a BootNotification even without a reboot."""
         if slot != self._inner.slot:
             self._inner.slot = slot
-            self._inner.registration = None
+            if self._inner.config.traits.edition == Edition.ERRATA:
+                self._inner.registration = None
 
     def _root_may_be_old(self, failure: Failure) -> bool:
         """M05.FR.14, 16: where it worked before, the root that was replaced may still be the right one."""
@@ -148,7 +150,7 @@ class Reaching:
 
     async def _dial(self, attempt: Dial) -> tuple[Conversation, Link | Failure]:
         talk = Conversation(self._answer, lambda reason: self._inner.tell(told.Dropped(reason=reason)))
-        if attempt.connection.security_profile < self._inner.kept.security_profile:  # A00.FR.005
+        if attempt.connection.security_profile < self._inner.floor:  # A00.FR.005
             return talk, Failure(stage="tcp", reason="a lower security profile than before", event=None)
         try:
             async with asyncio.timeout(None) as self._dialling:

@@ -1,6 +1,6 @@
 """What follows from a CALL: the answer, the memory after it, and what is to be done once the answer has left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ocppsec.ocppj.errors import ErrorCode
@@ -60,11 +60,23 @@ class SendReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendLog:
+    """Upload *text* to *url* (N01)."""
+
+    request_id: int
+    url: str = field(repr=False)
+    name: str
+    text: str = field(repr=False)
+    retries: int
+    retry_interval: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopAsking:
     """A02.FR.20: after a bad certificate no request goes out by itself."""
 
 
-Effect = Reboot | Reconnect | SendTriggered | SendReport | StopAsking
+Effect = Reboot | Reconnect | SendTriggered | SendReport | SendLog | StopAsking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,16 +34,16 @@ class Means:
 
 
 def objection_to_profile(
-    slot: int, profile: NetworkConnectionProfile, *, traits: Traits, active_profile: int
+    slot: int, profile: NetworkConnectionProfile, *, traits: Traits, floor: int
 ) -> Objection | None:
-    """B09.FR.02, 04, 05: why *profile* may not be stored in *slot*."""
+    """B09.FR.02, 04, 05, 31: why *profile* may not be stored in *slot*."""
     if slot not in traits.slots:  # B09.FR.05
         return Objection(
             reason_code="InvalidConfSlot", text=f"slot {slot} is not one of {_listed(traits.slots)}"
         )
-    if profile.security_profile < active_profile:  # B09.FR.04
+    if profile.security_profile < floor:  # B09.FR.04, 31
         return Objection(
-            reason_code="NoSecurityDowngrade", text=f"security profile {active_profile} is active"
+            reason_code="NoSecurityDowngrade", text=f"nothing below security profile {floor} any more"
         )
     wrong = _content(profile, traits)
     return Objection(reason_code="InvalidNetworkConf", text=wrong) if wrong else None  # B09.FR.02
@@ -91,25 +91,25 @@ def read_priority(value: str) -> tuple[int, ...] | None:
 
 
 def objection_to_priority(
-    kept: Remembered, priority: tuple[int, ...], *, traits: Traits, means: Means
+    kept: Remembered, priority: tuple[int, ...], *, traits: Traits, means: Means, floor: int
 ) -> Objection | None:
-    """B10.FR.02, A05.FR.02, 03, 10: why NetworkConfigurationPriority may not become *priority*."""
+    """B10.FR.02, A05.FR.02, 03, 08 to 10: why NetworkConfigurationPriority may not become *priority*."""
     for slot in priority:
         if slot not in traits.slots:
             return Objection(reason_code="InvalidConfSlot", text=f"slot {slot} is not in the valuesList")
         if slot not in kept.slots:  # B10.FR.02
             return Objection(reason_code="InvalidNetworkConf", text=f"slot {slot} is not configured")
-        objection = _unreachable(slot, kept.slots[slot].security_profile, kept.security_profile, means)
+        objection = _unreachable(slot, kept.slots[slot].security_profile, floor, means)
         if objection is not None:
             return objection
     return None
 
 
-def _unreachable(slot: int, profile: int, active_profile: int, means: Means) -> Objection | None:
-    if profile < active_profile:  # A05.FR.10
+def _unreachable(slot: int, profile: int, floor: int, means: Means) -> Objection | None:
+    if profile < floor:  # A05.FR.09, 10
         return Objection(
             reason_code="NoSecurityDowngrade",
-            text=f"slot {slot} has profile {profile}, {active_profile} is active",
+            text=f"slot {slot} has profile {profile}, nothing below {floor} any more",
         )
     if profile >= SecurityProfile.TLS_BASIC and not means.root:  # A05.FR.02
         return Objection(
@@ -124,8 +124,13 @@ def _unreachable(slot: int, profile: int, active_profile: int, means: Means) -> 
     return None
 
 
-def after_success(kept: Remembered, slot: int, profile: int) -> Remembered:
-    """A05.FR.06: SecurityProfile follows, lower slots go, the list shrinks.  It never goes down (A00.FR.005)."""
+def after_success(kept: Remembered, slot: int, profile: int, *, floor: int) -> Remembered:
+    """A05.FR.06: SecurityProfile follows, lower slots go, the list shrinks.
+
+    It goes down to *floor* at most (A00.FR.005); then nothing is removed, the way up stays.
+    """
+    if floor <= profile < kept.security_profile:
+        return kept.but(last_good_slot=slot, security_profile=profile)
     if profile <= kept.security_profile:
         return kept.but(last_good_slot=slot)
     slots = {number: stored for number, stored in kept.slots.items() if stored.security_profile >= profile}

@@ -18,7 +18,7 @@ from ocppsec.ocppj.received import CallReceived
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.station import happenings as told
 from ocppsec.station.behaviour import STANDARD, Behaviour, reply_to
-from ocppsec.station.config import StationConfig
+from ocppsec.station.config import Edition, StationConfig
 from ocppsec.station.conversation import Conversation, Ended, Wake
 from ocppsec.station.dialling import Dialler, dial
 from ocppsec.station.duties import Duties
@@ -28,7 +28,7 @@ from ocppsec.station.memory import Memory
 from ocppsec.station.own_certificates import after_connection
 from ocppsec.station.reaching import Reached, Reaching
 from ocppsec.station.remembered import Remembered
-from ocppsec.station.reply import Reboot, Reconnect, Refusal, SendReport, SendTriggered, StopAsking
+from ocppsec.station.reply import Reboot, Reconnect, Refusal, SendLog, SendReport, SendTriggered, StopAsking
 from ocppsec.station.security_events import raised
 from ocppsec.station.signing import RequestMaker, new_request
 from ocppsec.station.slots import after_success
@@ -177,6 +177,8 @@ class Station:
                         duties.stop_asking()
                     case SendReport() as report:
                         await duties.report(report)
+                    case SendLog() as log:
+                        await duties.log(log)
                     case SendTriggered(message=message):
                         await duties.triggered(message)
                     case Wake():
@@ -207,14 +209,14 @@ class Station:
         assert self._reached is not None
         inner, reached, profile = self._inner, self._reached, self.profile
         before = inner.kept
-        kept = after_success(before, inner.slot, profile)  # A05.FR.06
-        if kept.security_profile > before.security_profile:
+        kept = after_success(before, inner.slot, profile, floor=inner.floor)  # A05.FR.06
+        if kept.security_profile != before.security_profile:
             kept = raised(
                 kept, "ReconfigurationOfSecurityParameters", inner.now(), f"SecurityProfile {profile}"
             )
         if reached.presented is not None:
             kept, discarded = after_connection(kept, reached.presented)  # A02.FR.10
-            if discarded:  # A02.FR.29
+            if discarded and self.config.traits.edition == Edition.ERRATA:  # A02.FR.29
                 kept = raised(kept, "DiscardedRenewedClientCertificate", inner.now())
         if not reached.on_fallback_root and profile >= SecurityProfile.TLS_BASIC:
             kept = without_fallback(kept)  # M05.FR.13

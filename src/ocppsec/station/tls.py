@@ -77,6 +77,14 @@ def _context(roots: tuple[str, ...], ciphers: str, wildcards: bool) -> ssl.SSLCo
     return context
 
 
+def upload_context(roots: tuple[str, ...]) -> ssl.SSLContext:
+    """For log files: what the CSMS link trusts, and what the system does (N01.FR.15, 16)."""
+    context = ssl.create_default_context()
+    if roots:
+        context.load_verify_locations(cadata="".join(roots))
+    return context
+
+
 def _only(context: ssl.SSLContext, version: ssl.TLSVersion) -> None:
     if version < ssl.TLSVersion.TLSv1_2:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 knows the old versions on no other level

@@ -69,6 +69,20 @@ def setting(kept: Remembered, catalogue: Catalogue, component: str, variable: st
     return kept.variables.get(definition.name, definition.default)
 
 
+def is_on(kept: Remembered, catalogue: Catalogue, component: str, variable: str) -> bool:
+    """A switch; one the station does not have is off."""
+    definition = catalogue.lookup(component, variable)
+    return definition is not None and kept.variables.get(definition.name, definition.default) == "true"
+
+
+def floor(kept: Remembered, catalogue: Catalogue) -> int:
+    """The lowest security profile that may still be stored, listed and dialled (A00.FR.005)."""
+    downgrade = is_on(kept, catalogue, "SecurityCtrlr", "AllowSecurityProfileDowngrade")
+    if downgrade and kept.security_profile == SecurityProfile.TLS_CLIENT:
+        return SecurityProfile.TLS_BASIC  # E201: from 3 to 2 only, never to 1 (A05.FR.08, 09)
+    return kept.security_profile
+
+
 def number(kept: Remembered, catalogue: Catalogue, component: str, variable: str) -> int:
     return int(setting(kept, catalogue, component, variable))
 
@@ -190,7 +204,11 @@ def _write_priority(value: str, kept: Remembered, situation: Situation) -> _Outc
     if priority is None:
         return _rejected(kept, "InvalidValue", "not a list of different slots")
     objection = objection_to_priority(
-        kept, priority, traits=situation.config.traits, means=means(kept, situation)
+        kept,
+        priority,
+        traits=situation.config.traits,
+        means=means(kept, situation),
+        floor=floor(kept, situation.catalogue),
     )
     if objection is not None:
         return _Outcome(status=SetVariableStatus.REJECTED, kept=kept, objection=objection)

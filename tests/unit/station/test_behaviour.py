@@ -5,7 +5,9 @@ import pytest
 from ocppsec.ocppj.messages import to_payload
 from ocppsec.ocppj.schemas import FROM_CSMS, check_response
 from ocppsec.station.behaviour import STANDARD, reply_to
+from ocppsec.station.config import Edition
 from ocppsec.station.own_certificates import with_request
+from ocppsec.station.remembered import SecurityEvent
 from ocppsec.station.reply import Reboot, Reconnect, Refusal, SendReport, SendTriggered, StopAsking
 from ocppsec.station.reply import Reply as StationReply
 
@@ -201,7 +203,7 @@ def test_base_reports(world, base, expected):
 @pytest.mark.parametrize(
     ("question", "expected", "number"),
     [
-        pytest.param({"component": {"name": "SecurityCtrlr"}}, "Accepted", 10, id="a component"),
+        pytest.param({"component": {"name": "SecurityCtrlr"}}, "Accepted", 11, id="a component"),
         pytest.param(
             {"component": {"name": "securityctrlr"}, "variable": {"name": "IDENTITY"}},
             "Accepted",
@@ -358,3 +360,86 @@ def test_a_lower_network_profile_is_rejected(world):
         "NoSecurityDowngrade",
         {1},
     )
+
+
+# -- the errata of September 2025 -----------------------------------------------------------------------------
+
+
+def switched(world, value="true"):
+    return world.but(variables={"SecurityCtrlr.AllowSecurityProfileDowngrade": value})
+
+
+@pytest.mark.parametrize(
+    ("active", "wanted", "switch", "edition", "expected"),
+    [
+        pytest.param(3, 2, "true", Edition.ERRATA, None, id="from 3 to 2"),
+        pytest.param(3, 2, "false", Edition.ERRATA, "NoSecurityDowngrade", id="the switch is off"),
+        pytest.param(3, 2, "true", Edition.THIRD, "NoSecurityDowngrade", id="edition 3 has no switch"),
+        pytest.param(3, 1, "true", Edition.ERRATA, "NoSecurityDowngrade", id="B09.FR.31: never to 1"),
+        pytest.param(
+            2, 1, "true", Edition.ERRATA, "NoSecurityDowngrade", id="2 is the lowest that 2 may keep"
+        ),
+    ],
+)
+def test_the_way_down_wants_a_switch_and_ends_at_2(world, active, wanted, switch, edition, expected):
+    """A00.FR.005, A05.FR.08 to 10, B09.FR.04, 31; storing and listing are judged alike."""
+    world = switched(world.on(active).with_root().having(edition=edition), switch)
+    payload = {"configurationSlot": 2, "connectionData": to_payload(world.profile(wanted))}
+    answer = reply(world, "SetNetworkProfile", payload)
+    assert (None if status(answer) == "Accepted" else reason(answer)) == expected
+    world = world.but(slots=world.kept.slots | {2: world.profile(wanted)})
+    named = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "NetworkConfigurationPriority"}}
+    answer = reply(world, "SetVariables", {"setVariableData": [named | {"attributeValue": "2"}]})
+    (result,) = to_payload(answer.answer)["setVariableResult"]
+    assert result.get("attributeStatusInfo", {}).get("reasonCode") == expected
+
+
+@pytest.mark.parametrize("variable", ["AllowSecurityProfileDowngrade", "AllowCSMSTLSWildcards"])
+def test_edition_3_does_not_know_the_switches_of_the_errata(world, variable):
+    """An absent switch is off."""
+    asked = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": variable}}
+    for edition, expected in ((Edition.ERRATA, "Accepted"), (Edition.THIRD, "UnknownVariable")):
+        answer = reply(world.having(edition=edition), "GetVariables", {"getVariableData": [asked]})
+        assert to_payload(answer.answer)["getVariableResult"][0]["attributeStatus"] == expected
+
+
+# -- N01: the security log ------------------------------------------------------------------------------------
+
+
+def log_wanted(kind="SecurityLog", **log):
+    location = {"remoteLocation": "https://files.example.com/logs/"}
+    return {"logType": kind, "requestId": 7, "log": location | log}
+
+
+def test_the_security_log_is_promised_and_then_sent(world):
+    """N01.FR.01: Accepted with the file's name; one event a line, and nothing in it that breaks a line."""
+    log = (
+        SecurityEvent("StartupOfTheDevice", "2026-11-22T11:00:00.000Z"),
+        SecurityEvent("SettingSystemTime", "2026-11-22T11:30:00.000Z", "was\n2019"),
+    )
+    answer = reply(world.but(log=log), "GetLog", log_wanted())
+    (sent,) = answer.effects
+    assert to_payload(answer.answer) == {
+        "status": "Accepted",
+        "filename": "security-log-20261122T120000Z.txt",
+    }
+    assert (sent.request_id, sent.url) == (7, "https://files.example.com/logs/")
+    assert sent.text.splitlines() == [
+        "2026-11-22T11:00:00.000Z StartupOfTheDevice",
+        "2026-11-22T11:30:00.000Z SettingSystemTime was 2019",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param(log_wanted("DiagnosticsLog"), "UnsupportedRequest", id="another log"),
+        pytest.param(log_wanted(oldestTimestamp="2026-11-22T11:00:01Z"), "NotFound", id="only newer ones"),
+        pytest.param(log_wanted(latestTimestamp="2026-11-22T10:59:59Z"), "NotFound", id="only older ones"),
+    ],
+)
+def test_where_there_is_nothing_to_send_the_answer_is_no(world, asked, expected):
+    """N01.FR.02."""
+    kept = world.but(log=(SecurityEvent("StartupOfTheDevice", "2026-11-22T11:00:00.000Z"),))
+    answer = reply(kept, "GetLog", asked)
+    assert (status(answer), reason(answer), answer.effects) == ("Rejected", expected, ())

@@ -1,11 +1,15 @@
 """What a station sends unasked, against a CSMS that is a dict of answers."""
 
+from datetime import timedelta
+
 import pytest
 
 from ocppsec.link.errors import CallRefused, CallTimedOut
 from ocppsec.ocppj.messages import MessageTrigger, RegistrationStatus
 from ocppsec.ocppj.schemas import check_request
+from ocppsec.ocppj.times import to_wire
 from ocppsec.station import happenings as told
+from ocppsec.station.config import Traits
 from ocppsec.station.duties import Duties, Duty
 from ocppsec.station.inner import Inner
 from ocppsec.station.memory import PassingMemory
@@ -345,3 +349,74 @@ async def test_a_reboot_makes_the_stored_slots_current(inner, world):
     inner.reload()
     assert inner.connection.security_profile == 2
     assert inner.registration is None
+
+
+# -- A03: of its own accord -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owning(world, happened):
+    """A station whose certificate ends in *days*, and lived as long before."""
+
+    def made(days, *, organization="Example CSO"):
+        begin, end = world.now - timedelta(days=days), world.now + timedelta(days=days)
+        world_then = world.with_certificate(begin=begin, end=end)
+        memory = PassingMemory()
+        memory.save(world_then.kept)
+        memory.save_key("key-1", b"")
+        conf = world.config(traits=Traits(organization=organization))
+        return Inner(conf, memory, clock=lambda: world.now, tell=happened.append, new_id=lambda: "a")
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("days", "wait"),
+    [
+        pytest.param(400, 370, id="a month before the end"),
+        pytest.param(3, 1, id="a short life: when a third is left"),
+    ],
+)
+async def test_a_station_renews_its_certificate_in_time(owning, days, wait):
+    """A03: nobody has to ask it; a certificate of a few days is not renewed on the day it came."""
+    inner = owning(days)
+    csms = ScriptedCsms()
+    duties = await begun(inner, csms)
+    assert "SignCertificate" not in csms.actions
+    due = duties._due[Duty.RENEW] - duties._loop.time()
+    assert wait * 86_400 - 10 < due <= wait * 86_400
+
+
+async def test_a_certificate_that_is_due_is_asked_for_at_once(owning, world):
+    """A03.FR.02: a new key pair, after the boot was accepted; tomorrow again when nothing came of it."""
+    inner = owning(20)
+    inner._clock = lambda: world.now + timedelta(days=19)
+    csms = ScriptedCsms(
+        BootNotification={"status": "Accepted", "currentTime": to_wire(inner.now()), "interval": 9}
+    )
+    duties = await begun(inner, csms)
+    assert csms.actions.index("SignCertificate") > csms.actions.index("BootNotification")
+    assert csms.actions.count("SignCertificate") == 1
+    assert 86_000 < duties._due[Duty.RENEW] - duties._loop.time() <= 86_400
+
+
+async def test_without_an_organization_nobody_is_asked(owning, world):
+    """A02, precondition."""
+    inner = owning(20, organization="")
+    inner._clock = lambda: world.now + timedelta(days=19)
+    csms = ScriptedCsms(
+        BootNotification={"status": "Accepted", "currentTime": to_wire(inner.now()), "interval": 9}
+    )
+    await begun(inner, csms)
+    assert "SignCertificate" not in csms.actions
+
+
+async def test_while_pending_nothing_is_renewed(owning, world):
+    """B02.FR.02: nobody has asked for it."""
+    inner = owning(20)
+    inner._clock = lambda: world.now + timedelta(days=19)
+    csms = ScriptedCsms(
+        BootNotification={"status": "Pending", "currentTime": to_wire(inner.now()), "interval": 9}
+    )
+    await begun(inner, csms)
+    assert csms.actions == ["BootNotification"]

@@ -42,14 +42,14 @@ def code(objection):
 def test_what_may_be_stored_in_a_slot(world, slot, number, changes, expected):
     """B09.FR.02, 04, 05: slot, then downgrade, then content, each with its reasonCode."""
     wanted = world.profile(number, **changes)
-    assert code(objection_to_profile(slot, wanted, traits=world.traits, active_profile=1)) == expected
+    assert code(objection_to_profile(slot, wanted, traits=world.traits, floor=1)) == expected
 
 
 def test_a_station_without_vpn_refuses_one(world):
     """A profile that asks for a VPN could not be honoured."""
     vpn = VPN(server="s", user="u", password="p", key="k", type="IKEv2")
     wanted = world.profile(2, vpn=vpn)
-    objection = objection_to_profile(2, wanted, traits=world.traits, active_profile=1)
+    objection = objection_to_profile(2, wanted, traits=world.traits, floor=1)
     assert code(objection) == "InvalidNetworkConf"
 
 
@@ -135,13 +135,20 @@ def test_what_priorities_are_accepted(world, priority, means, active, expected):
     """B10.FR.02, A05.FR.02, 03, 10: each entry has to be there, not lower, and reachable."""
     slots = {1: world.profile(1), 2: world.profile(2), 3: world.profile(3)}
     world = world.having(slots=(1, 2, 3, 4)).but(slots=slots, security_profile=active)
-    assert code(objection_to_priority(world.kept, priority, traits=world.traits, means=means)) == expected
+    assert (
+        code(
+            objection_to_priority(
+                world.kept, priority, traits=world.traits, means=means, floor=world.kept.security_profile
+            )
+        )
+        == expected
+    )
 
 
 def test_a_success_on_a_higher_profile_removes_all_lower_ones(world):
     """A05.FR.06: SecurityProfile follows, lower slots are gone, the list is shorter."""
     slots = {1: world.profile(1), 2: world.profile(2), 3: world.profile(2)}
-    kept = after_success(world.but(slots=slots, priority=(2, 1)).kept, 2, 2)
+    kept = after_success(world.but(slots=slots, priority=(2, 1)).kept, 2, 2, floor=1)
     assert (kept.security_profile, set(kept.slots), kept.priority) == (2, {2, 3}, (2,))
     assert kept.last_good_slot == 2
 
@@ -149,14 +156,24 @@ def test_a_success_on_a_higher_profile_removes_all_lower_ones(world):
 def test_a_success_on_the_same_profile_keeps_what_is_there(world):
     """Falling back to the old slot leaves the new one listed, for the next reboot."""
     slots = {1: world.profile(1), 2: world.profile(2)}
-    kept = after_success(world.but(slots=slots, priority=(2, 1)).kept, 1, 1)
+    kept = after_success(world.but(slots=slots, priority=(2, 1)).kept, 1, 1, floor=1)
     assert (kept.security_profile, set(kept.slots), kept.priority) == (1, {1, 2}, (2, 1))
     assert kept.last_good_slot == 1
 
 
 def test_the_profile_never_goes_down(world):
     """A00.FR.005: whatever a connection was made with."""
-    assert after_success(world.but(security_profile=3).kept, 1, 2).security_profile == 3
+    assert after_success(world.but(security_profile=3).kept, 1, 2, floor=3).security_profile == 3
+
+
+@pytest.mark.parametrize(("profile", "expected"), [(2, 2), (1, 3)])
+def test_the_profile_goes_down_where_the_switch_allows_it(world, profile, expected):
+    """A00.FR.005 with the errata: from 3 to 2 and no further; the slot of profile 3 stays for the way back."""
+    slots = {1: world.profile(3), 2: world.profile(profile)}
+    kept = after_success(
+        world.but(slots=slots, priority=(2, 1), security_profile=3).kept, 2, profile, floor=2
+    )
+    assert (kept.security_profile, set(kept.slots), kept.priority) == (expected, {1, 2}, (2, 1))
 
 
 def test_storing_leaves_the_other_slots_alone(world):

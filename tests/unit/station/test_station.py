@@ -116,6 +116,11 @@ async def dialled(station, dialler, number):
     await station.until(lambda _: len(dialler.attempts) >= number, timeout=5)
 
 
+def own(world, key):
+    """A certificate that lives as long as the world does."""
+    return OwnCertificate(world.pem(world.root.certify(world.new_key())), key)
+
+
 def boots(link):
     return [payload["reason"] for action, payload in link.sent if action == "BootNotification"]
 
@@ -281,7 +286,7 @@ async def test_without_a_fallback_root_there_is_one_attempt(living, dialler, wor
 
 async def test_the_certificate_that_connected_is_the_one_that_stays(living, world):
     """A02.FR.10."""
-    old, new = OwnCertificate("old chain", "old"), OwnCertificate("new chain", "new")
+    old, new = own(world, "old"), own(world, "new")
     slots = {1: world.profile(3)}
     async with living(slots=slots, security_profile=3, last_good_slot=1, certificates=(old, new)) as station:
         await accepted(station)
@@ -290,7 +295,7 @@ async def test_the_certificate_that_connected_is_the_one_that_stays(living, worl
 
 async def test_old_and_new_certificate_are_tried_in_turn(living, dialler, world):
     """A02.FR.28: after a round with the new one the old one; never stuck with one of them."""
-    old, new = OwnCertificate("old chain", "old"), OwnCertificate("new chain", "new")
+    old, new = own(world, "old"), own(world, "new")
     presented = []
 
     async def refusing(attempt, handler, *, memory, new_id):
@@ -313,7 +318,7 @@ async def test_old_and_new_certificate_are_tried_in_turn(living, dialler, world)
 
 async def test_a_new_certificate_given_up_is_reported(living, dialler, world):
     """A02.FR.28, 29: the old one connects again, the new one is gone, and the CSMS hears of it."""
-    old, new = OwnCertificate("old chain", "old"), OwnCertificate("new chain", "new")
+    old, new = own(world, "old"), own(world, "new")
 
     async def only_the_old(attempt, handler, *, memory, new_id):
         if attempt.own_certificate == new:
