@@ -27,6 +27,19 @@ def blank_secrets(
     return line
 
 
+def tame_text(
+    _logger: WrappedLogger, _method: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Stations choose some of these words: no control character of theirs reaches a terminal."""
+    for key, value in line.items():
+        if isinstance(value, str) and not value.isprintable():
+            line[key] = "".join(
+                each if each.isprintable() or (each == "\n" and key == "exception") else repr(each)[1:-1]
+                for each in value
+            )
+    return line
+
+
 def configure_logging(
     stream: TextIO, *, form: LogFormat = "auto", level: LogLevel = "info"
 ) -> structlog.typing.FilteringBoundLogger:
@@ -38,6 +51,7 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         blank_secrets,
+        *((tame_text,) if console else ()),
     ]
     last = _renderer(stream, console=console)
     _send_library_lines(stream, shared, last)

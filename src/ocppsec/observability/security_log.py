@@ -3,9 +3,10 @@
 Row *n* says in ``previous`` the SHA-256 of row *n - 1* exactly as it stands in the file (without its newline);
 the first row says 64 zeros.  So nothing inside can be changed or taken out unnoticed.  Rows cut off at the end
 show only to somebody who noted the last hash elsewhere, which is why `verify` gives it.  A row that was torn by
-a crash is closed and chained over, not removed.
+a crash or a full disk is closed and chained over, not removed.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -36,13 +37,17 @@ class SecurityLog:
         self.path = path
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "a+b", buffering=0)
-        self._previous = self._close_torn_row()
+        self._previous: str | None = self._close_torn_row()
+        """None while the last row may be torn."""
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Write one row; raises `OSError` when the disk does not take it."""
-        line = json.dumps({**row, "previous": self._previous}, ensure_ascii=True, default=str).encode()
-        self._file.write(line + b"\n")
-        self._previous = _hash(line)
+        previous = self._close_torn_row() if self._previous is None else self._previous
+        line = json.dumps({**row, "previous": previous}, ensure_ascii=True, default=str).encode() + b"\n"
+        self._previous = None
+        if self._file.write(line) != len(line):  # a disk that fills up takes a part and does not complain
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._previous = _hash(line.removesuffix(b"\n"))
 
     def close(self) -> None:
         if not self._file.closed:

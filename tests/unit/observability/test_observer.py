@@ -244,3 +244,15 @@ def test_one_noisy_address_does_not_silence_the_others():
     assert restraint.left_out_before("c", 0.0) is None
     assert len(restraint._by_address) <= 1000
     assert restraint.left_out_before("c", 60.0) is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b]0;title\x07", "\x1b[2J", "\r\x1b[1Aall is well", "\u202egnp.exe", "a\nfake"]
+)
+def test_no_control_character_of_a_station_reaches_a_terminal(stream, text):
+    """What a station says of itself is shown, escaped: it moves no cursor and makes no line of its own."""
+    configure_logging(stream, form="console").info("security-event-received", tech_info=text)
+    written = stream.getvalue()
+    assert written.endswith("\n")
+    assert written[:-1].isprintable()
+    assert "tech_info=" in written

@@ -82,3 +82,38 @@ def test_rows_are_json_with_the_facts(path):
     write(path, 7)
     row = json.loads(path.read_text())
     assert (row["number"], row["previous"]) == (7, "0" * 64)
+
+
+class FillsUp:
+    """A file on a disk that has room for some bytes more, until it is cleared."""
+
+    def __init__(self, file, room):
+        self._file = file
+        self.room = room
+
+    def write(self, data):
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        taken = self._file.write(data[: self.room])
+        self.room -= taken
+        return taken
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", [pytest.param(0, id="none"), pytest.param(40, id="for-a-part")])
+def test_a_full_disk_costs_rows_and_never_the_chain(path, room):
+    """A row the disk took in part is an error; when there is room again, the next one chains over it."""
+    log = SecurityLog(path)
+    log.append({"number": 1})
+    log._file = FillsUp(log._file, room)
+    for number in (2, 3):
+        with pytest.raises(OSError, match="space"):
+            log.append({"number": number})
+    log._file.room = 10_000
+    log.append({"number": 4})
+    log.append({"number": 5})
+    log.close()
+    assert isinstance(verify(path), Intact)
+    assert '"number": 5' in path.read_text().splitlines()[-1]
