@@ -62,15 +62,15 @@ def client_context(root, *, chain=None, key=None, version=None, ciphers=None):
     return context
 
 
-def dial(url, *, context=None, source="127.0.0.1", timeout=10.0):
-    """A connected socket, TLS where the URL says so."""
+def dial(url, *, context=None, source="127.0.0.1", timeout=10.0, strict=False):
+    """A connected socket, TLS where the URL says so; *strict* takes an end without close_notify for an error."""
     parts = urlsplit(url)
     plain = socket.create_connection(("127.0.0.1", parts.port), timeout=timeout, source_address=(source, 0))
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if parts.scheme != "wss":
         return plain
     try:
-        return context.wrap_socket(plain, server_hostname=parts.hostname)
+        return context.wrap_socket(plain, server_hostname=parts.hostname, suppress_ragged_eofs=not strict)
     except BaseException:
         plain.close()
         raise
@@ -78,7 +78,7 @@ def dial(url, *, context=None, source="127.0.0.1", timeout=10.0):
 
 def ask(url, data, *, context=None, source="127.0.0.1", timeout=10.0, keep_sending=b""):
     """Send *data* and read the answer to the end; *keep_sending* is sent on and on meanwhile."""
-    with dial(url, context=context, source=source, timeout=timeout) as sock:
+    with dial(url, context=context, source=source, timeout=timeout, strict=True) as sock:
         sock.sendall(data)
         if keep_sending:
             with contextlib.suppress(OSError):
