@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,25 @@ from ocppsec.cli.settings import Loaded, load
 from ocppsec.cli.signals import end_on_signals
 from ocppsec.cli.state import state_directory
 
+_OPEN_FILES = 65_536
+"""Where there is no hard limit."""
+
 
 def run_up(*, state: Path | None, config: Path | None, flags: Mapping[str, Any], as_json: bool) -> None:
     os.umask(0o077)  # whatever this process writes is its own
+    allow_open_files()
     directory = state_directory(state)
     loaded = load(config, os.environ, flags)
     with asyncio.Runner(loop_factory=partial(new_loop, loaded.settings.csms.loop)) as runner:
         runner.run(_up(loaded, directory, as_json=as_json))
+
+
+def allow_open_files() -> None:
+    """As many as the system lets us: each connection is one, and strangers may hold a thousand at each door."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _up(loaded: Loaded, directory: Path, *, as_json: bool) -> None:

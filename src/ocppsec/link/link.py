@@ -287,6 +287,8 @@ class Link(WSListener):
     def _deliver(self, received: tuple[Received, ...]) -> None:
         for item in received:
             match item:
+                case CallReceived() if self.close_code is not None:
+                    pass  # it waited its turn, and nobody is to be served on this connection any more
                 case CallReceived() if self._held is not None:
                     self._held.append(item)
                 case CallReceived():

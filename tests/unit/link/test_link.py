@@ -376,3 +376,21 @@ async def test_an_answer_is_known_before_the_next_call_is_heard() -> None:
     await asyncio.sleep(0)
 
     assert order == ["answer", "call"]
+
+
+class AnswersLater(AnswersHeartbeats):
+    def on_call(self, link: Link, call: CallReceived) -> None:
+        self.calls.append(call)
+
+
+@pytest.mark.parametrize("end", [pytest.param("close", id="by-us"), pytest.param("abort", id="dropped")])
+async def test_what_waited_its_turn_is_not_served_after_the_end(end: str) -> None:
+    """A station that was removed, replaced or revoked is not served with the CALLs it had piled up before."""
+    link, transport, handler = open_link(AnswersLater())
+    calls = [HEARTBEAT.replace("7", number).encode() for number in ("1", "2")]
+    feed(link, transport, *(frame(WSMsgType.TEXT, each, True, False) for each in calls))
+    getattr(link, end)(*((1008, "gone") if end == "close" else ("gone",)))
+
+    link.answer("1", ANSWER)
+
+    assert [call.id for call in handler.calls] == ["1"]
