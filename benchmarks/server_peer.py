@@ -25,6 +25,7 @@ from ocpp.v201.enums import Action, RegistrationStatusEnumType
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from benchmarks import fleet, server_process
 from ocppsec.certificates.files import load_or_create
@@ -148,7 +149,7 @@ async def main(directory: Path) -> None:
             peer.session,
             "127.0.0.1",
             0,
-            subprotocols=["ocpp2.0.1"],
+            subprotocols=[Subprotocol("ocpp2.0.1")],
             process_request=decide,
             max_size=settings.limits.message_bytes,
             ping_interval=settings.ping_seconds,
