@@ -39,8 +39,8 @@ def drip(sock, data, every=0.05):
     return sent
 
 
-def plain(url):
-    return socket.create_connection(("127.0.0.1", port_of(url)), timeout=10)
+def plain(url, *, source="127.0.0.1"):
+    return socket.create_connection(("127.0.0.1", port_of(url)), timeout=10, source_address=(source, 0))
 
 
 def client_hello():
@@ -147,13 +147,32 @@ def test_a_station_that_answers_pings_stays(house, monkeypatch):
 def test_a_full_waiting_room_does_not_grow(house):
     """Connections nobody has decided on are bounded; those behind them wait in the backlog and get their turn."""
     house = house(most_undecided=5, deadlines=Deadlines(first_byte=0.5))
-    silent = [plain(house.door(1)) for _ in range(20)]
+    silent = [plain(house.door(1), source=f"127.0.1.{number}") for number in range(1, 21)]
     started = time.monotonic()
     try:
         with dial(house.door(1), timeout=LONG) as sock:
             sock.sendall(request(target("STRANGER"), authorization=basic("STRANGER", "x" * 16)))
             assert read_answer(sock).status == 404
         assert time.monotonic() - started > 0.4, "its turn came when a silent one had gone"
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def test_one_address_cannot_shut_a_door(house):
+    """However many silent connections it opens, and again and again: the places of the others stay free."""
+    house = house(most_undecided=20, deadlines=Deadlines(first_byte=LONG))
+    silent = [plain(house.door(1), source="127.0.1.1") for _ in range(60)]
+    try:
+        with plain(house.door(1), source="127.0.1.2") as sock:
+            sock.sendall(request(target("STRANGER"), authorization=basic("STRANGER", "x" * 16)))
+            assert read_answer(sock).status == 404
+        for sock in silent:
+            sock.close()
+        time.sleep(0.3)
+        with plain(house.door(1), source="127.0.1.1") as sock:
+            sock.sendall(request(target("STRANGER"), authorization=basic("STRANGER", "x" * 16)))
+            assert read_answer(sock).status == 404, "the places it held are counted once"
     finally:
         for sock in silent:
             sock.close()

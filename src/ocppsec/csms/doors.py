@@ -10,8 +10,10 @@ import contextlib
 import errno
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import aiofastnet
 
@@ -19,6 +21,7 @@ from ocppsec.csms import tls
 from ocppsec.csms.http import Answer, HeadReader, Hung, Upgrade, parse
 from ocppsec.events import Emit, HandshakeFailed
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.throttle import network_of
 
 _TLS_RECORD = 0x16
 _ALERT_PROTOCOL_VERSION = bytes.fromhex("15030100020246")
@@ -103,6 +106,7 @@ class Door:
         self._deadlines = deadlines
         self._most_undecided = most_undecided
         self._undecided: set[asyncio.Task[None]] = set()
+        self._of_network: Counter[str] = Counter()
         self._sockets: list[socket.socket] = []
         self._paused = False
 
@@ -166,17 +170,30 @@ class Door:
                 self._pause()  # out of descriptors: those waiting stay in the backlog for a second
                 loop.call_later(1.0, self._resume)
                 return
+            network = network_of(str(address[0]))
+            if self._is_crowded_by(network):
+                sock.close()
+                continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a close must not wait for an ACK
             task = loop.create_task(self._serve(sock, str(address[0])))
             self._undecided.add(task)
-            task.add_done_callback(self._decided)
+            self._of_network[network] += 1
+            task.add_done_callback(partial(self._decided, network))
             if len(self._undecided) >= self._most_undecided:
                 self._pause()
                 return
 
-    def _decided(self, task: asyncio.Task[None]) -> None:
+    def _is_crowded_by(self, network: str) -> bool:
+        """Whoever holds half of the places gets none of the last quarter: he alone cannot shut the door."""
+        nearly_full = len(self._undecided) >= self._most_undecided - self._most_undecided // 4
+        return nearly_full and self._of_network[network] >= self._most_undecided // 2
+
+    def _decided(self, network: str, task: asyncio.Task[None]) -> None:
         self._undecided.discard(task)
+        self._of_network[network] -= 1
+        if not self._of_network[network]:
+            del self._of_network[network]
         if not task.cancelled() and (error := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "error while serving a connection", "exception": error}
@@ -298,11 +315,11 @@ class Door:
             )
         )
         reader = HeadReader()
-        await aiofastnet.connect_accepted_socket(asyncio.get_running_loop(), lambda: reader, sock)
         try:
+            await aiofastnet.connect_accepted_socket(asyncio.get_running_loop(), lambda: reader, sock)
             async with asyncio.timeout(self._deadlines.head):
                 await reader.head()
-        except (TimeoutError, Hung):
+        except (OSError, Hung):
             if reader.transport is not None:
                 reader.transport.abort()
             return
