@@ -118,11 +118,14 @@ class Lab:
         self.target = target
         self.patience = patience
         self.operator = operator
+        self.profile = target.profile
+        """The highest the station was seen on; `raise_to` when a check took it higher."""
         self.trail: list[Exchange] = []
         self._pause = pause
         self._next = 0.0
         self._directory = tempfile.TemporaryDirectory(prefix="ocppsec-audit-")
         self._files: dict[Papers, tuple[str, str]] = {}
+        self._contexts: dict[Any, ssl.SSLContext] = {}
         self._controls: dict[tuple[str, bool], Answer] = {}
         self._open: list[Socket] = []
 
@@ -167,6 +170,20 @@ class Lab:
         ciphers: str | None = None,
         most: ssl.TLSVersion | None = None,
         roots: str | None = None,
+    ) -> ssl.SSLContext:
+        """Made once: OpenSSL resumes a session only with the context it is from."""
+        key = (papers, ciphers, most, roots)
+        if key not in self._contexts:
+            self._contexts[key] = self._new_context(papers, ciphers=ciphers, most=most, roots=roots)
+        return self._contexts[key]
+
+    def _new_context(
+        self,
+        papers: Papers | None,
+        *,
+        ciphers: str | None,
+        most: ssl.TLSVersion | None,
+        roots: str | None,
     ) -> ssl.SSLContext:
         files = None
         if papers is not None:
@@ -256,17 +273,12 @@ class Lab:
         return basic(self.target.identity, self.target.password, "the right password")
 
     def proper(self, door: Door, **more: Any) -> Knock | None:
-        """How the known station knocks there: with its certificate at the door for profile 3, else its password."""
+        """How the known station knocks there: with its certificate once it is on profile 3, else with its password."""
         target = self.target
         if target.identity is None:
             return None
-        papers = (
-            target.papers
-            if door is target.mutual and (target.password is None or target.profile == 3)
-            else None
-        )
-        if papers is not None:
-            return Knock(door=door, identity=target.identity, papers=papers, **more)
+        if door is target.mutual and target.papers is not None and self.profile == 3:
+            return Knock(door=door, identity=target.identity, papers=target.papers, **more)
         if target.password is None:
             return None
         return Knock(door=door, identity=target.identity, credentials=self.right(), **more)
@@ -336,12 +348,11 @@ class Lab:
         return answer.socket
 
     def best(self, **more: Any) -> Knock | None:
-        """The knock of the known station that is most likely to be let in."""
-        target = self.target
-        if target.papers is not None and (target.profile == 3 or target.password is None):
+        """The knock of the known station where it is: on its profile, so that nothing is raised by it."""
+        if self.profile == 3:
             return self.with_certificate(**more)
-        door = target.plain if target.profile == 1 and target.plain else (target.secure or target.plain)
-        return self.proper(door, **more) if door is not None else None
+        door = self.target.plain if self.profile < 2 else self.target.secure
+        return self.proper(door or self.target.first, **more)
 
 
 def _request(knock: Knock, key: str) -> bytes:

@@ -125,11 +125,11 @@ async def run(
     limits: Limits,
     progress: Progress = lambda _finding: None,
 ) -> Report:
-    """Run *checks* and report in their order; those that spoil things run first or last."""
+    """Run *checks* and report in their order; they run in their turns."""
     loop = asyncio.get_running_loop()
     started, begun = datetime.now(UTC), loop.time()
     found: dict[str, Finding] = {}
-    for check in sorted(checks, key=lambda one: (not one.early, one.last)):
+    for check in sorted(checks, key=lambda one: one.turn):
         left = limits.total_seconds - (loop.time() - begun)
         finding = await _one(lab, check, has, seconds=min(limits.check_seconds, left))
         found[check.about.id] = finding

@@ -1,6 +1,7 @@
 """The CSMS under audit, and what we were given of it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ocppsec.audit.finding import Need
@@ -54,6 +55,8 @@ class Door:
 class Target:
     """Where to look and with what.  All but one URL may be absent; what needs it is then not tested."""
 
+    profile: int
+    """The station is on it already, so to boot there changes nothing: as somebody said, else that of the first URL."""
     plain: Door | None = None
     secure: Door | None = None
     """For profile 2, and for profile 3 where no other door was named."""
@@ -68,8 +71,6 @@ class Target:
     """PEM."""
     papers: Papers | None = None
     expired: Papers | None = None
-    profile: int | None = None
-    """The profile the station is known to be on; None where nobody said."""
     never_booted: bool = False
     """Somebody vouches that *identity* has not booted before."""
     operator: bool = False
@@ -81,11 +82,22 @@ class Target:
 
     @property
     def first(self) -> Door:
-        """The door to begin with: with TLS where there is one."""
-        door = self.secure or self.plain or self.mutual
+        """The door the station uses; the only one, where there is but one."""
+        order = (
+            (self.plain, self.secure, self.mutual)
+            if self.profile < 2
+            else (self.secure, self.mutual, self.plain)
+        )
+        door = next((one for one in order if one is not None), None)
         if door is None:
             raise BadTarget("no URL was given")
         return door
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """Each once."""
+        found = [door for door in (self.plain, self.secure, self.mutual) if door is not None]
+        return tuple(dict.fromkeys(found))
 
     def has(self, need: Need) -> bool:
         match need:
@@ -114,14 +126,19 @@ class Target:
 
 
 def doors(
-    url: str, *, ws: str | None = None, wss: str | None = None, mtls: str | None = None
-) -> dict[str, Door]:
-    """The doors of a target: *url* is the one everybody names, the others where they are known.
+    url: str,
+    *,
+    ws: str | None = None,
+    wss: str | None = None,
+    mtls: str | None = None,
+    profile: int | None = None,
+) -> dict[str, Any]:
+    """The doors and the profile of a target: *url* is the one its station uses, the others where they are known.
 
     A CSMS that has one TLS endpoint serves profiles 2 and 3 there.  Raises `BadTarget`.
     """
     main = Door(url=url)
-    found: dict[str, Door] = {"secure" if main.secure else "plain": main}
+    found: dict[str, Any] = {"secure" if main.secure else "plain": main}
     for name, other, secure in (("plain", ws, False), ("secure", wss, True), ("mutual", mtls, True)):
         if other is None:
             continue
@@ -131,4 +148,5 @@ def doors(
         found[name] = door
     if "mutual" not in found and "secure" in found:
         found["mutual"] = found["secure"]
+    found["profile"] = (2 if main.secure else 1) if profile is None else profile
     return found

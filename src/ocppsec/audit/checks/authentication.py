@@ -11,16 +11,15 @@ _REQUIREMENTS: Final = ("A00.FR.204", "A00.FR.207", "A00.FR.303", "A00.FR.324")
 _BASIC: Final = (Need.IDENTITY, Need.PASSWORD)
 
 
-def _door(lab: Lab, credentials: Credentials | None, label: str = "") -> Knock:
+def _door(lab: Lab, credentials: Credentials | None) -> Knock:
     """As the known station, at the door where its password counts."""
-    proper = lab.best() or Knock(door=lab.target.first, identity=lab.target.identity or "")
-    door = lab.target.secure or lab.target.plain if proper.papers is not None else proper.door
-    return Knock(
-        door=door or proper.door, identity=lab.target.identity or "", credentials=credentials, label=label
-    )
+    door = lab.target.plain if lab.profile < 2 else lab.target.secure
+    return Knock(door=door or lab.target.first, identity=lab.target.identity or "", credentials=credentials)
 
 
 async def _refused(lab: Lab, credentials: Credentials | None, *, bad: str, good: str) -> Outcome:
+    if lab.profile == 3:
+        return not_applicable("the station is on profile 3, where no password opens")
     knock = _door(lab, credentials)
     answer = await lab.knock(knock)
     return await lab.judge_refusal(answer, lab.proper(knock.door), bad=bad, good=good)
@@ -36,6 +35,8 @@ async def _refused(lab: Lab, credentials: Credentials | None, *, bad: str, good:
     remedy="Accept `Authorization: Basic` with identity, colon and password, and answer 101 with one subprotocol.",
 )
 async def right_password(lab: Lab) -> Outcome:
+    if lab.profile == 3:
+        return not_applicable("the station is on profile 3, where no password opens")
     answer = await lab.knock(_door(lab, lab.right()))
     if not answer.admitted:
         return (
@@ -107,14 +108,16 @@ async def user_is_identity(lab: Lab) -> Outcome:
     remedy="The identity is the one in the URL; credentials have to be those of this identity.",
 )
 async def other_identity(lab: Lab) -> Outcome:
-    proper = _door(lab, lab.right())
+    knock = _door(lab, None)
     other = lab.target.other_identity or ""
     told = f"the credentials of {lab.target.identity}"
+    if lab.profile == 3:
+        return not_applicable("the station is on profile 3, where no password opens")
     mine = Credentials(header=lab.right().header, told=told)
-    answer = await lab.knock(Knock(door=proper.door, identity=other, credentials=mine))
+    answer = await lab.knock(Knock(door=knock.door, identity=other, credentials=mine))
     return await lab.judge_refusal(
         answer,
-        lab.proper(proper.door),
+        lab.proper(knock.door),
         bad=f"{other} was opened with {told}",
         good="refused for another identity",
     )
@@ -192,6 +195,8 @@ async def malformed(lab: Lab) -> Outcome:
     remedy="RFC 7235, 2.1: the name of a scheme is case-insensitive.",
 )
 async def scheme_case(lab: Lab) -> Outcome:
+    if lab.profile == 3:
+        return not_applicable("the station is on profile 3, where no password opens")
     header = "basic" + lab.right().header.removeprefix("Basic")
     knock = _door(lab, Credentials(header=header, told="the right password, scheme in lower case"))
     control = await lab.control(lab.proper(knock.door))
@@ -210,8 +215,8 @@ async def scheme_case(lab: Lab) -> Outcome:
     remedy="Answer 401 with `WWW-Authenticate: Basic`, so that technicians see at once what is wrong.",
 )
 async def challenge(lab: Lab) -> Outcome:
-    if lab.target.password is None:
-        return not_applicable("the station has no password")
+    if lab.target.password is None or lab.profile == 3:
+        return not_applicable("no password opens this station")
     answer = await lab.knock(_door(lab, None))
     if answer.status is None or answer.admitted:
         return inconclusive(str(answer))

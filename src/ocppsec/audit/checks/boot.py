@@ -17,7 +17,7 @@ from ocppsec.ocppj.schemas import check_response
     tests=("TC_B_30_CSMS",),
     requirements=("B01.FR.10", "B02.FR.09", "B03.FR.07"),
     needs=(Need.IDENTITY,),
-    early=True,
+    turn=-2,
     remedy="Answer every CALL but BootNotification with CALLERROR SecurityError until a boot was accepted.",
 )
 async def nothing_before(lab: Lab) -> Outcome:

@@ -14,19 +14,16 @@ Place = TypeVar("Place")
 class Check(Generic[Place]):
     about: About
     run: Callable[[Place], Awaitable[Outcome]]
-    last: bool = False
-    """It wears out the patience of the other side, so it runs when everything else is done."""
-    early: bool = False
-    """It looks at a station that has not booted, so it runs before any that boots."""
+    turn: int = 0
+    """When it runs.  Below 0 come those that need a station as it is at first, above 0 those after which it is not
+    as it was: patience worn out, a certificate revoked."""
 
 
-def check(
-    *, last: bool = False, early: bool = False, **about: Any
-) -> Callable[[Callable[[Place], Awaitable[Outcome]]], Check[Place]]:
+def check(*, turn: int = 0, **about: Any) -> Callable[[Callable[[Place], Awaitable[Outcome]]], Check[Place]]:
     """Make a check of a coroutine function; *about* are the fields of `About`."""
     described = About(**about)
 
     def made(run: Callable[[Place], Awaitable[Outcome]]) -> Check[Place]:
-        return Check(about=described, run=run, last=last, early=early)
+        return Check(about=described, run=run, turn=turn)
 
     return made

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ocppsec.audit.checks.check import Check, check
-from ocppsec.audit.finding import Need, Outcome, Severity, failed, inconclusive, passed
+from ocppsec.audit.finding import Need, Outcome, Severity, Verdict, failed, inconclusive, not_tested, passed
 from ocppsec.audit.forge import foreign_twin, forger, subject
 from ocppsec.audit.lab import Knock, Lab
 from ocppsec.audit.wire import Ended
@@ -25,12 +25,18 @@ def _proper(lab: Lab, **more: object) -> Knock:
     tests=("TC_A_07_CSMS",),
     requirements=("A00.FR.402", "A00.FR.403", "A00.FR.405", "B01.FR.11"),
     needs=_ON_THREE,
+    turn=2,
     remedy="Verify the chain up to the CA of the operator; CN is the serial number registered for the identity.",
 )
 async def valid(lab: Lab) -> Outcome:
+    if lab.profile != 3 and not lab.target.destructive:
+        return not_tested(
+            "a boot on profile 3 raises the station for good: allow it with --destructive, or say --profile 3"
+        )
     answer = await lab.knock(_proper(lab))
     if answer.socket is None:
         return failed(f"not let in: {answer}") if answer.refused else inconclusive(str(answer))
+    lab.profile = 3
     try:
         booted = await answer.socket.boot(lab.target.serial)
     except Ended as ended:
@@ -145,11 +151,14 @@ async def other_station(lab: Lab) -> Outcome:
     severity=Severity.HIGH,
     requirements=("B01.FR.11", "B01.FR.12"),
     needs=_ON_THREE,
+    turn=2,
     remedy="Compare chargingStation.serialNumber with CN; close the connection when they differ (B01.FR.12).",
 )
 async def serial_at_boot(lab: Lab) -> Outcome:
     right = await valid.run(lab)
-    if right.verdict != "pass":
+    if right.verdict is Verdict.NOT_TESTED:
+        return right
+    if right.verdict is not Verdict.PASS:
         return inconclusive("the station is not accepted with the right serial number either")
     await lab.tidy()
     answer = await lab.knock(_proper(lab))

@@ -29,18 +29,18 @@ _SLOW: Final = 4.0
     remedy="Check credentials before the answer 101; refuse with 401 what has none (A00.FR.207, A00.FR.324).",
 )
 async def authenticated_socket(lab: Lab) -> Outcome:
-    door = lab.target.first
-    known = lab.target.identity
-    stranger = await lab.knock(Knock(door=door, identity=lab.stranger, label="as a stranger"))
-    if stranger.admitted:
-        return failed("a stranger without any credentials got an open WebSocket")
-    if known is None:
+    for door in lab.target.doors:
+        stranger = await lab.knock(Knock(door=door, identity=lab.stranger, label="as a stranger"))
+        if stranger.admitted:
+            return failed(f"a stranger without any credentials got an open WebSocket at {door.url}")
+    proper = lab.best()
+    if lab.target.identity is None or proper is None:
         return await lab.judge_refusal(stranger, None, bad="", good="")
-    anonymous = await lab.knock(Knock(door=door, identity=known))
+    anonymous = await lab.knock(Knock(door=proper.door, identity=lab.target.identity))
     return await lab.judge_refusal(
         anonymous,
-        lab.best(),
-        bad=f"whoever knows the name {known} gets its WebSocket without any credentials",
+        proper,
+        bad=f"whoever knows the name {lab.target.identity} gets its WebSocket without any credentials",
         good="strangers and anonymous visitors are refused, the station is let in",
     )
 
@@ -90,7 +90,7 @@ def _with(knock: Knock) -> str:
     severity=Severity.HIGH,
     requirements=("A00.FR.207", "A00.FR.324"),
     first_page=True,
-    last=True,
+    turn=1,
     remedy="Slow failed logins per identity and per address (429 with Retry-After, or a growing delay), in bounded"
     " memory and without locking the station out.",
 )
@@ -125,7 +125,7 @@ async def logins_limited(lab: Lab) -> Outcome:
     title="Identities cannot be probed without limit",
     severity=Severity.MEDIUM,
     first_page=True,
-    last=True,
+    turn=1,
     remedy="Slow an address that asks for many identities (429 with Retry-After), or answer known and unknown ones"
     " alike.  Part 4, 3.2 recommends 404 for an unknown station, so the limit is what protects the list.",
 )

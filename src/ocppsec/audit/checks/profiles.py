@@ -35,15 +35,16 @@ async def no_return_to_clear(lab: Lab) -> Outcome:
     target = lab.target
     assert target.plain is not None
     assert target.secure is not None
-    if not target.destructive and (target.profile or 0) < 2:
+    if not target.destructive and lab.profile < 2:
         return not_tested(
             "it raises the station to profile 2 for good: allow it with --destructive, or say with --profile 2 that it"
             " is there already"
         )
-    knock = lab.with_certificate() if target.profile == 3 else lab.proper(target.secure)
+    knock = lab.with_certificate() if lab.profile == 3 else lab.proper(target.secure)
     above = await lab.knock(knock) if knock else None
     if above is None or above.socket is None:
         return inconclusive(f"the station is not let in over TLS: {above}")
+    lab.profile = max(lab.profile, 2)
     try:
         lab.note("BootNotification over TLS", await above.socket.boot(target.serial))
     except Ended as ended:
@@ -67,20 +68,20 @@ async def no_return_to_clear(lab: Lab) -> Outcome:
     tests=_TEST,
     requirements=_REQUIREMENTS,
     needs=(Need.SECURE, Need.MUTUAL, Need.IDENTITY, Need.PASSWORD, Need.CERTIFICATE),
+    turn=2,
     remedy="After profile 3 the certificate is the only way in, on every door.",
 )
 async def no_return_to_password(lab: Lab) -> Outcome:
     target = lab.target
     assert target.secure is not None
-    if target.profile not in (None, 3):
-        return not_applicable(f"the station is on profile {target.profile}")
-    if not target.destructive and target.profile != 3:
+    if not target.destructive and lab.profile != 3:
         return not_tested(
             "it raises the station to profile 3 for good: allow it with --destructive, or say --profile 3"
         )
     above = await lab.knock(lab.with_certificate() or Knock(door=target.secure, identity=""))
     if above.socket is None:
         return inconclusive(f"the station is not let in with its certificate: {above}")
+    lab.profile = 3
     try:
         lab.note("BootNotification with the certificate", await above.socket.boot(target.serial))
     except Ended as ended:
@@ -104,13 +105,16 @@ async def no_return_to_password(lab: Lab) -> Outcome:
     tests=_TEST,
     requirements=("A05.FR.04", "A05.FR.07", "B09.FR.01", "B10.FR.04"),
     needs=(Need.IDENTITY, Need.PASSWORD, Need.OPERATOR, Need.DESTRUCTIVE),
+    turn=-1,
     remedy="SetNetworkProfile into a free slot, NetworkConfigurationPriority, Reset; raise the floor once the station"
     " has booted there.",
 )
 async def upgrade(lab: Lab) -> Outcome:
     from ocppsec.audit.checks.upgrading import simulated
 
-    start = lab.target.plain if (lab.target.profile or 1) < 2 else lab.target.secure
+    start = lab.target.plain if lab.profile < 2 else lab.target.secure
+    if lab.profile == 3:
+        return not_applicable("the station is on profile 3 already")
     if start is None:
         return not_tested("the URL of the door the station is on now is missing")
     async with simulated(lab.target, start) as station:
@@ -124,6 +128,7 @@ async def upgrade(lab: Lab) -> Outcome:
         lab.note(f"waiting for profile {before + 1}", "; ".join(station.told[-8:]) or "nothing")
     if not reached:
         return failed(f"the station did not reach profile {before + 1}")
+    lab.profile = before + 1
     answer = await lab.knock(
         Knock(
             door=start,

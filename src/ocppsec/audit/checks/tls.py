@@ -370,6 +370,7 @@ async def refusals_complete(lab: Lab) -> Outcome:
     severity=Severity.HIGH,
     requirements=("A00.FR.705", "A00.FR.407"),
     needs=(Need.MUTUAL, Need.IDENTITY, Need.CERTIFICATE, Need.OPERATOR, Need.DESTRUCTIVE),
+    turn=3,
     remedy="Check the certificate in the application on every connection, resumed or not, and make a new TLS"
     " context when trust changes.",
 )
