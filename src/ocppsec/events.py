@@ -207,6 +207,39 @@ class CertificateNotDelivered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalStepped(Event):
+    """The renewal of a station's certificate entered a step."""
+
+    name: ClassVar[str] = "renewal-stepped"
+    identity: str
+    step: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalStuck(Event):
+    """A02, A03: it is tried again later; until then the old certificate is in force."""
+
+    name: ClassVar[str] = "renewal-stuck"
+    security: ClassVar[bool] = True
+    identity: str
+    step: str
+    reason: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRenewed(Event):
+    """A handshake showed the new certificate; the one before is superseded."""
+
+    name: ClassVar[str] = "certificate-renewed"
+    security: ClassVar[bool] = True
+    identity: str
+    old: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeStepped(Event):
     name: ClassVar[str] = "upgrade-stepped"
     identity: str

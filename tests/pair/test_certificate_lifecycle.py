@@ -3,19 +3,25 @@
 import asyncio
 import contextlib
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
 from ocppsec.csms.configuration import Configuration, default_doors
+from ocppsec.csms.errors import BadInput
+from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.service import Csms
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import UpgradeStatus
+from ocppsec.registry.store import NotRegistered
 from ocppsec.station import happenings as told
-from ocppsec.station.config import StationConfig
+from ocppsec.station.config import StationConfig, Traits
 from ocppsec.station.memory import PassingMemory
 from ocppsec.station.station import Station
+from ocppsec.upgrades import renewal as workflow
+from ocppsec.upgrades.renewal import Terms
 
 IDENTITY = "CP1"
 
@@ -29,8 +35,13 @@ class House:
         self.station = None
         self._tasks = []
 
-    async def open(self):
-        doors = default_doors("127.0.0.1", ws_port=0, wss_port=0, mtls_port=0)
+    async def reopen(self):
+        """A new process on the same state and the same ports."""
+        ports = [urlsplit(door.url).port for door in self.csms.doors]
+        await self.open(*dict.fromkeys(ports))
+
+    async def open(self, ws=0, wss=0, mtls=0):
+        doors = default_doors("127.0.0.1", ws_port=ws, wss_port=wss, mtls_port=mtls)
         configuration = Configuration(
             state=self.directory, doors=doors, hostname="localhost", organization="CSO", **self.settings
         )
@@ -52,6 +63,7 @@ class House:
             url=self.csms.url_for(1),
             password=password,
             pace=0.02,
+            traits=Traits(renewal_days=0),  # the CSMS is to begin
             reboot_seconds=0.1,
         )
         self.station = Station(
@@ -102,6 +114,21 @@ class NeverHangsUp:
         pass
 
 
+class RefusesTriggers:
+    """A link whose station implements no TriggerMessage."""
+
+    def __init__(self, link):
+        self._link = link
+
+    def __getattr__(self, name):
+        return getattr(self._link, name)
+
+    async def call(self, action, payload, *, timeout):
+        if action == "TriggerMessage":
+            return {"status": "NotImplemented"}
+        return await self._link.call(action, payload, timeout=timeout)
+
+
 @pytest.fixture
 async def new_house(tmp_path):
     async with contextlib.AsyncExitStack() as stack:
@@ -149,3 +176,163 @@ async def test_a_station_that_does_not_hang_up_is_dropped(new_house):
     await house.csms.certificates.revoke(certificate.fingerprint, "keyCompromise")
 
     await house.until(lambda: link.closed, timeout=1)
+
+
+# -- renewal ------------------------------------------------------------------------------------------------
+HASTE = RenewalSettings(
+    terms=Terms(message=5, csr=5, signing=5, handshake=3, back_off=0.1), check_seconds=0.1, most_at_once=2
+)
+
+
+async def test_a_certificate_is_renewed_in_time_and_proven(new_house):
+    """A02: due, triggered, signed, delivered, and done when a handshake showed it; the old one is superseded."""
+    house = await new_house(renewal=HASTE, certificate_lifetime=timedelta(seconds=6))
+    await house.grow()
+    first = await house.in_use()
+
+    await house.until(lambda: house.told("certificate-renewed"), timeout=12)
+
+    renewed = house.told("certificate-renewed")[0]
+    records = {each.fingerprint: each for each in await house.store.certificates(IDENTITY)}
+    assert renewed.old == first.fingerprint
+    assert records[first.fingerprint].state is CertificateState.SUPERSEDED
+    new = records[renewed.fingerprint]
+    assert (new.state, new.activated_at is not None) == (CertificateState.ACTIVE, True)
+    # Neither at once nor too late: two thirds of the five to six whole seconds it lives, a twentieth to a side.
+    assert timedelta(seconds=3) < new.issued_at - first.issued_at < timedelta(seconds=6)
+    session = house.csms._sessions.get(IDENTITY)
+    assert session.facts.certificate.fingerprint == renewed.fingerprint
+    assert not [one for one in house.happenings if isinstance(one, told.Refused)]
+
+
+async def test_renew_now(new_house):
+    """An operator renews before it is due; the row says when it was proven."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    first = await house.in_use()
+
+    begun = await house.csms.renewer.renew(IDENTITY)
+    await house.until(lambda: house.told("certificate-renewed"))
+
+    (row,) = await house.store.renewals(IDENTITY)
+    assert (begun.id, begun.fingerprint, row.open, row.step) == (row.id, first.fingerprint, False, "done")
+    assert row.ended_at is not None
+    assert (await house.in_use()).fingerprint != first.fingerprint
+
+
+async def test_a_station_that_starts_it_itself(new_house):
+    """A03: the station's own request becomes a renewal like any other, proven by its handshake."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    first = await house.in_use()
+    # The CSMS's own trigger, without anything that waits for what comes of it.
+    await house.csms.call(
+        IDENTITY, "TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}, timeout=5
+    )
+
+    await house.until(lambda: house.told("certificate-renewed"))
+
+    assert house.told("renewal-stepped")[0].step == "signs"
+    assert house.told("certificate-renewed")[0].old == first.fingerprint
+
+
+@pytest.mark.parametrize("step", ["asks the station for a request", "signs", "delivers the certificate"])
+async def test_killed_in_the_middle(new_house, step):
+    """The CSMS is gone at any step: the next process finds the row and brings it to its end, with one certificate more."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    renewer = house.csms.renewer
+    reached = asyncio.Event()
+    act = renewer._act
+
+    def die(running, effects):
+        if workflow.describe(running.state) == step:
+            renewer._act = lambda *_: None  # nothing is done any more: saved, and gone
+            reached.set()
+            return
+        act(running, effects)
+
+    renewer._act = die
+    await renewer.renew(IDENTITY)
+    async with asyncio.timeout(10):
+        await reached.wait()
+    await renewer.stop()
+    (row,) = await house.store.open_renewals()
+    assert row.step == step
+
+    await house.csms.stop()
+    await house.reopen()
+    await house.until(lambda: house.told("certificate-renewed"), timeout=20)
+
+    (row,) = await house.store.renewals(IDENTITY)
+    assert (row.open, row.step) == (False, "done")
+    states = [each.state for each in await house.store.certificates(IDENTITY)]
+    assert states.count(CertificateState.ACTIVE) == 1
+    assert len(states) == 2
+
+
+async def test_proven_but_not_saved(new_house):
+    """Killed between the handshake and the last save: the records prove it at the next start."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    renewer = house.csms.renewer
+    renewer.connected = lambda _session: None
+    await renewer.renew(IDENTITY)
+    first = await house.in_use()
+
+    async def other_in_use():
+        return (await house.in_use()).fingerprint != first.fingerprint
+
+    await house.until_async(other_in_use)
+    assert (await house.store.open_renewals())[0].step == "waits for a connection with the new certificate"
+    await house.csms.stop()
+    await house.reopen()
+
+    await house.until(lambda: house.told("certificate-renewed"))
+    assert house.told("certificate-renewed")[0].fingerprint == (await house.in_use()).fingerprint
+
+
+async def test_a_stuck_renewal_says_where_and_why(new_house):
+    """A station that refuses the trigger is stuck with step and reason, tried again, and keeps its connection."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    first = await house.in_use()
+    session = house.csms._sessions.get(IDENTITY)
+    link, session.link = session.link, RefusesTriggers(session.link)
+
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until(lambda: len(house.told("renewal-stuck")) == 2)
+
+    stuck = house.told("renewal-stuck")
+    assert [one.failures for one in stuck] == [1, 2]
+    assert stuck[0].step == "asks the station for a request"
+    assert "NotImplemented" in stuck[0].reason
+    assert house.csms.renewer.open(IDENTITY).fingerprint == first.fingerprint
+    assert house.csms.connection(IDENTITY) is not None
+    session.link = link
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until(lambda: house.told("certificate-renewed"))
+
+
+async def test_a_removed_station_has_no_renewal(new_house):
+    """Removing a station ends its renewal."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    house.csms._sessions.get(IDENTITY).accepted = False  # cannot be called
+    await house.csms.renewer.renew(IDENTITY)
+    assert house.csms.renewer.open(IDENTITY).step == "waits for the station"
+
+    await house.csms.remove_station(IDENTITY)
+
+    assert house.csms.renewer.open(IDENTITY) is None
+    assert await house.store.open_renewals() == []
+
+
+@pytest.mark.parametrize("identity", ["nobody", "on one"])
+async def test_renew_what_is_not_there(new_house, identity):
+    """Nobody's certificate, or none at all, cannot be renewed, and it is said why."""
+    house = await new_house()
+    await house.csms.add_station("on one")
+    with pytest.raises((NotRegistered, BadInput)):
+        await house.csms.renewer.renew(identity)
+    assert await house.store.open_renewals() == []

@@ -25,7 +25,8 @@ from ocppsec.certificates.request import ApprovedRequest
 STATION_LIFETIME = timedelta(days=90)
 SERVER_LIFETIME = timedelta(days=90)
 BACKDATED = timedelta(hours=1)
-"""Stations' clocks are late (LESSONS, stations in the field 10)."""
+"""Stations' clocks are late (LESSONS, stations in the field 10).  At most a tenth of the lifetime: else a
+certificate of minutes would be due for renewal when it comes."""
 AUTHORITY_BACKDATED = timedelta(days=1)
 """A certificate never begins before its issuer does."""
 
@@ -96,7 +97,7 @@ def issue_station_certificate(
             common_name=approved.serial_number,
             organization=approved.organization,
             key=approved.public_key,
-            not_before=_begin(now, BACKDATED, authority),
+            not_before=_begin(now, min(BACKDATED, lifetime / 10), authority),
             not_after=_end(now, lifetime, authority),
             serial=serial,
         ),

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from ocppsec.certificates.files import AuthorityDamaged
@@ -37,6 +38,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         ),
         hostname=settings.csms.hostname,
         organization=settings.csms.organization,
+        certificate_lifetime=timedelta(days=settings.ca.station_days),
         ca_passphrase=passphrase.get_secret_value().encode() if passphrase else None,
     )
 

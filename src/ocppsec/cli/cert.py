@@ -59,6 +59,18 @@ def cert_revoke(
     verbs.revoke(name, reason=reason, as_json=json, state=state)
 
 
+@cert.command("renew")
+def cert_renew(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Identity of the station.")],
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Renew a station's certificate now; a renewal that is stuck is tried again at once."""
+    from ocppsec.cli import certificates as verbs
+
+    verbs.renew(identity, as_json=json, state=state)
+
+
 @cert.command("inspect")
 def cert_inspect(file: File, json: Json = False) -> None:
     """What a certificate file says, every certificate in it.  Needs no server."""

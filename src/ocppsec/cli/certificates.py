@@ -25,12 +25,29 @@ def show_all(station: str | None, *, as_json: bool, state: Path | None) -> None:
     elif not found:
         print("no certificate was issued yet; stations get theirs on the way to profile 3")
     else:
-        print_table(["STATION", "STANDING", "VALID UNTIL", "SERIAL", "FINGERPRINT"], map(_row, found))
+        print_table(
+            ["STATION", "STANDING", "VALID UNTIL", "RENEWAL", "SERIAL", "FINGERPRINT"], map(_row, found)
+        )
 
 
 def _row(one: dict[str, Any]) -> list[str]:
     until = one["not_after"][:16].replace("T", " ")
-    return [one["identity"], one["standing"], until, one["serial_number"], one["fingerprint"]]
+    return [
+        one["identity"],
+        one["standing"],
+        until,
+        in_words(one["renewal"]),
+        one["serial_number"],
+        one["fingerprint"],
+    ]
+
+
+def in_words(renewal: dict[str, Any] | None) -> str:
+    """Where a renewal stands, and why it does not go on."""
+    if renewal is None:
+        return ""
+    reason = f": {renewal['reason']}" if renewal["reason"] else ""
+    return f"{renewal['step']}{reason}"
 
 
 def show(name: str, *, pem: bool, as_json: bool, state: Path | None) -> None:
@@ -42,6 +59,7 @@ def show(name: str, *, pem: bool, as_json: bool, state: Path | None) -> None:
         print(found["chain"], end="")
     else:
         chain = found.pop("chain")
+        found["renewal"] = in_words(found["renewal"])
         print_facts([(key.replace("_", " "), value) for key, value in found.items()])
         print_facts([("certificates in the chain", chain.count("BEGIN CERTIFICATE"))])
 
@@ -58,6 +76,17 @@ def revoke(name: str, *, reason: str, as_json: bool, state: Path | None) -> None
         print("the station was connected with it; that connection is closed")
     print("It is refused from now on, and its key is never certified again.")
     print(f"next: ocppsec station why {one['identity']}")
+
+
+def renew(identity: str, *, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        renewal = api.post(station_path(identity, "renewals"), None)
+    if as_json:
+        print_json(renewal)
+        return
+    print(f"renewal {renewal['id']} of {identity}: {in_words(renewal)}")
+    print(f"It is done when {identity} has connected with the new certificate.")
+    print(f"next: ocppsec cert list --station {identity}")
 
 
 def _path(name: str) -> str:

@@ -52,6 +52,7 @@ class ApiSection(Section):
 
 class CaSection(Section):
     passphrase: SecretStr | None = Field(default=None, min_length=1, description="Encrypts the keys of the certificate authority.")  # fmt: skip
+    station_days: float = Field(default=90, gt=0, le=398, description="Days a station's certificate is valid; it is renewed after two thirds of them.")  # fmt: skip
 
 
 class LogSection(Section):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ocppsec.cli.certificates import in_words
 from ocppsec.cli.client import Api, Problem, station_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_facts, print_json, print_table, printable
@@ -72,12 +73,15 @@ def show(identity: str, *, as_json: bool, state: Path | None) -> None:
     with Api.find(state_directory(state)) as api:
         station = api.get(station_path(identity))
         upgrades = api.get(station_path(identity, "upgrades"))["upgrades"]
+        renewals = api.get(station_path(identity, "renewals"))["renewals"]
     if as_json:
-        print_json({**station, "upgrades": upgrades})
+        print_json({**station, "upgrades": upgrades, "renewals": renewals})
         return
     connection = station.pop("connection")
     facts = [(name.replace("_", " "), value) for name, value in station.items()]
     print_facts([*facts, ("connected", _connection(connection))])
+    for renewal in renewals:
+        print(printable(f"renewal {renewal['id']} since {renewal['started_at'][:16]}: {in_words(renewal)}"))
     for upgrade in upgrades:
         reason = f": {upgrade['reason']}" if upgrade["reason"] else ""
         text = (

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ocppsec.csms.doors import Deadlines, DoorSpec
+from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.link.link import Limits
 from ocppsec.profiles.profile import SecurityProfile
 
@@ -30,6 +31,7 @@ class Configuration:
     """O of every certificate (A00.FR.404)."""
     ca_passphrase: bytes | None = field(default=None, repr=False)
     certificate_lifetime: timedelta = timedelta(days=90)
+    renewal: RenewalSettings = field(default_factory=RenewalSettings)
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)
     boot_seconds: float = 60.0

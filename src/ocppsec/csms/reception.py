@@ -12,6 +12,7 @@ from typing import Any
 
 from ocppsec.csms.gate import SUBPROTOCOL, Entry
 from ocppsec.csms.ground import Ground
+from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Facts, House, Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.upgrader import Upgrader
@@ -37,6 +38,7 @@ class Reception:
         store: Store,
         sessions: Sessions,
         upgrader: Upgrader,
+        renewer: Renewer,
         ground: Ground,
         *,
         limits: Limits,
@@ -46,6 +48,7 @@ class Reception:
         self._store = store
         self._sessions = sessions
         self._upgrader = upgrader
+        self._renewer = renewer
         self._ground = ground
         self._limits = limits
         self._emit = emit
@@ -141,8 +144,10 @@ class Reception:
         if facts.identity in self._upgrader.identities:
             self.connects_from(facts.identity, facts.address)
             self._upgrader.connected(session)
+        self._renewer.connected(session)
         if session.accepted:
             self._upgrader.ready(session)
+            self._renewer.ready(session)
 
     def removed(self, identity: str) -> None:
         """The station is no longer registered: its connection goes, and who is on the way in is judged again."""
@@ -157,6 +162,7 @@ class Reception:
         reason = session.link.close_reason if session.link is not None else ""
         self._emit(StationDisconnected(identity=session.identity, reason=reason))
         self._upgrader.lost(session.identity)
+        self._renewer.lost(session.identity)
 
     # -- not in -----------------------------------------------------------------------------------------
     def connects_from(self, identity: str, address: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
+from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.upgrader import Upgrader
@@ -50,6 +51,7 @@ class Security:
         store: Store,
         sessions: Sessions,
         upgrader: Upgrader,
+        renewer: Renewer,
         certifier: Certifier,
         *,
         emit: Emit,
@@ -58,6 +60,7 @@ class Security:
         self._store = store
         self._sessions = sessions
         self._upgrader = upgrader
+        self._renewer = renewer
         self._certifier = certifier
         self._emit = emit
         self._now = now
@@ -96,6 +99,7 @@ class Security:
             )
         self._tell_booted(session, facts, old)
         self._upgrader.ready(session)
+        self._renewer.ready(session)
 
     async def _raise_floor(self, session: Session) -> SecurityProfile:
         """A05.FR.07: the floor that was before.  It never falls, so what admission read may be enough to know."""
@@ -153,17 +157,21 @@ class Security:
             return
         match verdict:
             case RefusedRequest(reasons=reasons):
-                session.link.answer(
-                    call.id, _rejected("InvalidCSR", "; ".join(str(reason) for reason in reasons))
-                )
-                await self._upgrader.csr_refused(session.identity, tuple(str(reason) for reason in reasons))
+                words = tuple(str(reason) for reason in reasons)
+                session.link.answer(call.id, _rejected("InvalidCSR", "; ".join(words)))
+                await self._upgrader.csr_refused(session.identity, words)
+                await self._renewer.csr_refused(session.identity, words)
             case ApprovedRequest() | Certified():
                 session.link.answer(call.id, {"status": "Accepted"})
-                if not await self._upgrader.csr_received(session.identity, request.csr):
-                    await self._renew(session, request.csr)
+                if await self._upgrader.csr_received(session.identity, request.csr):
+                    return
+                if session.profile is SecurityProfile.TLS_CLIENT:
+                    await self._renewer.csr_received(session.identity, request.csr)
+                else:
+                    await self._deliver(session, request.csr)
 
-    async def _renew(self, session: Session, csr: str) -> None:
-        """A03: the station asked by itself."""
+    async def _deliver(self, session: Session, csr: str) -> None:
+        """A03 from a station that shows no certificate yet: nothing will prove that it uses it."""
         try:
             certified = await self._certifier.certify(session.identity, csr)
         except IssueFailed as error:

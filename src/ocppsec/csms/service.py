@@ -26,6 +26,7 @@ from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
+from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.security import Security
 from ocppsec.csms.session import House
 from ocppsec.csms.sessions import Sessions
@@ -115,10 +116,20 @@ class Csms:
         self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
         ground = Ground()
+        self.renewer = Renewer(
+            self.store,
+            certifier,
+            self._sessions.get,
+            settings=settings.renewal,
+            lifetime=settings.certificate_lifetime,
+            emit=self._emit,
+            now=self._now,
+        )
         self._reception = Reception(
             self.store,
             self._sessions,
             self._upgrader,
+            self.renewer,
             ground,
             limits=settings.limits,
             emit=self._emit,
@@ -127,7 +138,13 @@ class Csms:
         self._reception.serve(
             House(
                 security=Security(
-                    self.store, self._sessions, self._upgrader, certifier, emit=self._emit, now=self._now
+                    self.store,
+                    self._sessions,
+                    self._upgrader,
+                    self.renewer,
+                    certifier,
+                    emit=self._emit,
+                    now=self._now,
                 ),
                 application=self._application,
                 emit=self._emit,
@@ -151,6 +168,7 @@ class Csms:
         self._entrance = Entrance(settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw)
         self._entrance.use(self._authority)
         await self._upgrader.start()
+        await self.renewer.start()
         await self._entrance.open()
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self._renew_server_certificates())]
         self._started = True
@@ -172,6 +190,7 @@ class Csms:
             if session.link is not None:
                 await session.link.wait_closed()
         await self._upgrader.stop()
+        await self.renewer.stop()
         await self._reception.finish()
 
     async def ready(self) -> None:
@@ -256,6 +275,7 @@ class Csms:
         """Forget a station and close its connection; False when there was none."""
         removed = await self.store.remove_station(identity, at=self._now())
         await self._upgrader.forget(identity)
+        self.renewer.forget(identity)
         self._sessions.forget(identity)
         self._reception.removed(identity)
         return removed

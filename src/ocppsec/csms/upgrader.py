@@ -223,24 +223,10 @@ class Upgrader:
             await self._feed_now(identity, exchange.LinkLost(), errand=errand)
             return
         running.asked = (errand, session)
-        event = await self._ask(session, request, timeout=running.state.progress.plan.message_timeout)
+        event = await ask(session, request, timeout=running.state.progress.plan.message_timeout)
         if running.asked == (errand, session):
             running.asked = None
         await self._feed_now(identity, event, errand=errand)
-
-    async def _ask(self, session: Session, request: Any, *, timeout: float) -> exchange.Event:
-        assert session.link is not None
-        try:
-            payload = await session.link.call(request.action, to_payload(request), timeout=timeout)
-            return exchange.Answered(parse_response(request.action, payload))
-        except CallRefused as error:
-            return exchange.CallRefused(error.code, error.description)
-        except CallTimedOut:
-            return exchange.CallTimedOut()
-        except (LinkClosed, CallFailed):
-            return exchange.LinkLost()
-        except (OcppError, LocalError) as error:
-            return exchange.CallRefused("FormatViolation", str(error))
 
     async def _sign(self, identity: str, errand: int, csr: str) -> None:
         try:
@@ -355,3 +341,19 @@ class Upgrader:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "error in an upgrade", "exception": error}
         )
+
+
+async def ask(session: Session, request: Any, *, timeout: float) -> exchange.Event:
+    """Call a connected station; what came of it, as the workflows take it."""
+    assert session.link is not None
+    try:
+        payload = await session.link.call(request.action, to_payload(request), timeout=timeout)
+        return exchange.Answered(parse_response(request.action, payload))
+    except CallRefused as error:
+        return exchange.CallRefused(error.code, error.description)
+    except CallTimedOut:
+        return exchange.CallTimedOut()
+    except (LinkClosed, CallFailed):
+        return exchange.LinkLost()
+    except (OcppError, LocalError) as error:
+        return exchange.CallRefused("FormatViolation", str(error))

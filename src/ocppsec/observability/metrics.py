@@ -63,6 +63,7 @@ class Metrics:
         self._requests_refused = counter("certificate_requests_refused", "CSRs refused.")
         self._issued = counter("certificates_issued", "Certificates issued, by whom for.", "kind")
         self._revoked = counter("certificates_revoked", "Station certificates revoked.")
+        self._renewals = counter("renewals", "Renewals of station certificates, by outcome.", "outcome")
         self._upgrades = counter("upgrades", "Upgrades ended, by outcome.", "outcome")
         self._application = counter(
             "application_failures", "Times the application behind us failed a station."
@@ -102,6 +103,10 @@ class Metrics:
                 self._issued.labels("server" if identity is None else "station").inc()
             case events.CertificateRevoked():
                 self._revoked.inc()
+            case events.CertificateRenewed():
+                self._renewals.labels("done").inc()
+            case events.RenewalStuck():
+                self._renewals.labels("stuck").inc()
             case events.UpgradeEnded(outcome=outcome):
                 self._upgrades.labels(outcome).inc()
             case events.ApplicationFailed():

@@ -22,6 +22,7 @@ WORTH_A_LOOK = (
     events.SerialNumberMismatch,
     events.LoginsSlowed,
     events.CertificateRequestRefused,
+    events.RenewalStuck,
     events.StoreUnavailable,
 )
 """Logged as warnings; the others tell what goes its way."""

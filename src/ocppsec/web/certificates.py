@@ -11,12 +11,30 @@ from ocppsec.certificates.pem import write_chain
 from ocppsec.csms.certificate_office import RevocationReason, Standing
 from ocppsec.csms.service import Csms
 from ocppsec.profiles.record import CertificateRecord, CertificateState
+from ocppsec.registry.store import NotRegistered
 from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
 from ocppsec.web.schemas import Body, Shown
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Role = Literal["root", "stations", "servers"]
+
+
+class Renewal(Shown):
+    id: str
+    identity: str
+    fingerprint: str = Field(description="Of the certificate to be replaced.")
+    open: bool
+    step: str
+    reason: str = Field(description="Why it is stuck; empty when it is not.")
+    failures: int
+    deadline: datetime | None = Field(description="When the step is overdue, or is tried again.")
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class RenewalList(Shown):
+    renewals: list[Renewal]
 
 
 class Certificate(Shown):
@@ -31,6 +49,7 @@ class Certificate(Shown):
     activated_at: datetime | None = Field(description="When a handshake first showed it.")
     revoked_at: datetime | None
     revocation_reason: str | None
+    renewal: Renewal | None = Field(description="The open renewal that will replace it.")
 
 
 class CertificateWithChain(Certificate):
@@ -101,6 +120,19 @@ def certificates(csms: Csms) -> APIRouter:
         revoked = await csms.certificates.revoke(name, body.reason)
         return Revocation(certificate=_shown(csms, revoked.record), connections_closed=revoked.closed)
 
+    @router.post("/stations/{identity}/renewals", status_code=202)
+    async def renew(identity: str) -> Renewal:
+        """Renew a station's certificate now, due or not; one that is stuck is tried again at once."""
+        return Renewal.model_validate(await csms.renewer.renew(identity))
+
+    @router.get("/stations/{identity}/renewals")
+    async def list_renewals(identity: str, limit: Limit = 20) -> RenewalList:
+        """A station's renewals, newest first."""
+        if await csms.store.station(identity) is None:
+            raise NotRegistered(identity)
+        found = await csms.store.renewals(identity, limit=limit)
+        return RenewalList(renewals=[Renewal.model_validate(one) for one in found])
+
     @router.get("/ca/certificates")
     async def list_authorities() -> AuthorityCertificates:
         """The root and the two CAs under it: one issues to stations, one to the CSMS itself."""
@@ -110,8 +142,17 @@ def certificates(csms: Csms) -> APIRouter:
 
 
 def _shown(csms: Csms, record: CertificateRecord) -> Certificate:
-    facts = {name: getattr(record, name) for name in Certificate.model_fields if name != "standing"}
-    return Certificate(**facts, standing=csms.certificates.standing(record))
+    facts = {name: getattr(record, name) for name in _FACTS}
+    renewal = csms.renewer.open(record.identity)
+    replaced = renewal is not None and renewal.fingerprint == record.fingerprint
+    return Certificate(
+        **facts,
+        standing=csms.certificates.standing(record),
+        renewal=Renewal.model_validate(renewal) if replaced else None,
+    )
+
+
+_FACTS = tuple(name for name in Certificate.model_fields if name not in {"standing", "renewal"})
 
 
 def _authorities(csms: Csms) -> list[AuthorityCertificate]:

@@ -72,6 +72,7 @@ def reception(ground: Ground, sessions: Any) -> Reception:
         None,  # type: ignore[arg-type]
         sessions,
         None,  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
         ground,
         limits=Limits(),
         emit=lambda _: None,

@@ -40,7 +40,7 @@ class Link:
 class Session:
     link: Link
     identity: str = "CS001"
-    profile: SecurityProfile = SecurityProfile.TLS_CLIENT
+    profile: SecurityProfile = SecurityProfile.TLS_BASIC
 
 
 class NoUpgrade:
@@ -48,6 +48,16 @@ class NoUpgrade:
 
     async def csr_received(self, identity, csr):
         return False
+
+
+@dataclass
+class Renewals:
+    """Writes down what it was given, in the order of what leaves."""
+
+    said: list[Any]
+
+    async def csr_received(self, identity, csr):
+        self.said.append(("renewal", csr))
 
 
 @dataclass
@@ -65,14 +75,22 @@ class Certifier:
         return self.outcome
 
 
-async def renewal(outcome, *, silent=False):
-    """A station on profile 3 asks by itself (A03); gives what left and the events."""
+async def renewal(outcome, *, silent=False, profile=SecurityProfile.TLS_BASIC):
+    """A station asks by itself (A03), on profile 2 for its first certificate; gives what left and the events."""
     events: list[Any] = []
     link = Link(silent=silent)
     security = Security(
-        None, Sessions(), NoUpgrade(), Certifier(outcome), emit=events.append, now=lambda: NOW
+        None,
+        Sessions(),
+        NoUpgrade(),
+        Renewals(link.said),
+        Certifier(outcome),
+        emit=events.append,
+        now=lambda: NOW,
     )
-    await security.sign(Session(link), CallReceived("1", "SignCertificate", {"csr": "a request"}))
+    await security.sign(
+        Session(link, profile=profile), CallReceived("1", "SignCertificate", {"csr": "a request"})
+    )
     return link.said, events
 
 
@@ -103,3 +121,9 @@ async def test_a_request_that_became_bad_meanwhile_is_not_certified():
         RefusedRequest((Reason(ReasonCode.KEY_REVOKED, "a certificate for this key was revoked"),))
     )
     assert said == [("answer", "Accepted")]
+
+
+async def test_on_profile_3_it_is_a_renewal():
+    """Where a handshake can prove the new certificate, the request begins a renewal, after it was answered."""
+    said, _ = await renewal(GOOD, profile=SecurityProfile.TLS_CLIENT)
+    assert said == [("answer", "Accepted"), ("renewal", "a request")]

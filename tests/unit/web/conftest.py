@@ -43,6 +43,7 @@ class InMemoryCsms:
         self.certificates = CertificateOffice(
             self.store, Sessions(), emit=self.events.append, now=lambda: NOW
         )
+        self.renewer: Any = SimpleNamespace(open=lambda _identity: None)
         self.answers: dict[str, dict[str, Any] | Exception] = {}
         self.connections: dict[str, ConnectionInfo] = {}
         self.calls: list[tuple[str, str, dict[str, Any], float]] = []
