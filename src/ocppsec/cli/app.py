@@ -8,6 +8,7 @@ import typer
 import ocppsec
 from ocppsec.cli.cert import cert
 from ocppsec.cli.options import Config, Identity, Json, PasswordFile, State
+from ocppsec.cli.simulate import sim
 
 app = typer.Typer(
     name="ocppsec",
@@ -19,7 +20,6 @@ app = typer.Typer(
 )
 station = typer.Typer(help="Stations: register, look, upgrade, call.", no_args_is_help=True)
 ca = typer.Typer(help="The certificate authority.", no_args_is_help=True)
-sim = typer.Typer(help="Simulated charging stations.", no_args_is_help=True)
 config = typer.Typer(help="The settings of `ocppsec up`.", no_args_is_help=True)
 app.add_typer(station, name="station")
 app.add_typer(ca, name="ca")
@@ -217,35 +217,6 @@ def ca_export(
     from ocppsec.cli.ca import export
 
     export(role, out=out, as_json=json, state=state)
-
-
-@sim.command("run")
-def sim_run(
-    *,
-    url: Annotated[str, typer.Option(help="URL of the CSMS, without the identity.")],
-    identity: Annotated[str, typer.Option(metavar="ID", help="Identity of the station.")],
-    password_file: Annotated[Path, typer.Option(metavar="FILE", help="File that holds the password.")],
-    serial: Annotated[str | None, typer.Option(help="Serial number; the identity by default.")] = None,
-    root: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="PEM of a CSMS root it trusts from the start.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Tell what happens as JSON lines.")] = False,
-    state: Annotated[
-        Path | None, typer.Option("--state", metavar="DIR", help="What the station keeps over a restart.")
-    ] = None,
-) -> None:
-    """Run one simulated station until Ctrl-C."""
-    from ocppsec.cli.sim import run
-
-    run(
-        url=url,
-        identity=identity,
-        serial=serial,
-        password_file=password_file,
-        roots=root or [],
-        as_json=json,
-        state=state,
-    )
 
 
 @config.command("show")

@@ -14,6 +14,7 @@ import typer
 from ocppsec import events
 from ocppsec.cli.app import app
 from ocppsec.cli.settings import SECRETS, SECTIONS, DoorSection
+from ocppsec.station.manners import MANNERS, Kind
 from ocppsec.web.api import framework_app
 from ocppsec.web.problems import TITLES
 
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
         "settings.md": _page("Settings", _settings()),
         "api.md": _page("HTTP API", _api()),
         "events.md": _page("Events", _events()),
+        "manners.md": _page("Manners of simulated stations", _manners()),
     }
 
 
@@ -99,6 +101,15 @@ def _api() -> Iterator[str]:
     yield from ("", "| problem | title |", "|---|---|")
     for kind, title in sorted(TITLES.items()):
         yield f"| `{kind}` | {title} |"
+
+
+# -- manners ------------------------------------------------------------------------------------------------
+def _manners() -> Iterator[str]:
+    yield "`ocppsec sim run --manner NAME` takes one or several, applied in this order of naming;"
+    yield "`ocppsec sim fleet --manner NAME=10%` gives them to a share of a fleet. [How to](../howto/simulate.md)."
+    for kind in Kind:
+        yield from ("", f"## {kind.capitalize()}", "", "| manner | what a CSMS meets |", "|---|---|")
+        yield from (f"| `{one.name}` | {one.says} |" for one in MANNERS.values() if one.kind == kind)
 
 
 # -- events -------------------------------------------------------------------------------------------------

@@ -135,6 +135,11 @@ class Station:
         if self._reached is not None:
             self._reached.link.close(1001, "the station is stopped")
 
+    def cut(self) -> None:
+        """Lose the connection without a word, as when the network fails; the station comes back by its rules."""
+        if self._reached is not None:
+            self._reached.link.abort("the network failed")
+
     async def _go_on_after(self, ending: _END) -> None:
         match ending:
             case Reboot(reason=reason):

@@ -1,0 +1,264 @@
+"""``ocppsec sim fleet``: many stations in one process, told as they go, with a report at the end."""
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.output import escaped, printable
+from ocppsec.cli.serve import new_loop
+from ocppsec.cli.signals import end_on_signals
+from ocppsec.cli.sim import factory_certificate, pem_in, traits_of
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.station.fleet import Fleet, Kind
+from ocppsec.station.ledger import RIGHT, Group, Report
+from ocppsec.station.manners import UnknownManner
+from ocppsec.station.members import BadMembers, Member, numbered, read_members, read_share, with_shares
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TELL_SECONDS: Final = 0.5
+_TELL_PLAINLY_SECONDS: Final = 5.0
+_DESCRIPTORS_BESIDE: Final = 200
+"""Files and pipes a process has open beside its connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The options as they were given."""
+
+    url: str
+    count: int | None
+    prefix: str
+    passwords: Path | None
+    password_pattern: str | None
+    certificates: Path | None
+    profile: int | None
+    roots: list[Path]
+    organization: str
+    edition: str
+    manners: list[str]
+    ramp: float
+    storm: float | None
+    duration: float | None
+    pace: float
+    state: Path | None
+    as_json: bool
+    report: Path | None
+
+
+def run(wanted: Wanted) -> None:
+    members = members_of(wanted)
+    kind = Kind(
+        url=wanted.url.rstrip("/"),
+        profile=None if wanted.profile is None else SecurityProfile(wanted.profile),
+        roots=tuple(pem_in(root) for root in wanted.roots),
+        traits=traits_of(wanted.organization, wanted.edition),
+        pace=wanted.pace,
+        state=wanted.state.expanduser() if wanted.state else None,
+    )
+    os.umask(0o077)
+    make_room_for(len(members))
+    with asyncio.Runner(loop_factory=partial(new_loop, "uvloop")) as runner:
+        report = runner.run(_run(Fleet(kind, members), wanted))
+    tell(report, wanted)
+    if report.failed:
+        raise Failure(
+            "not every station without a manner was let in",
+            why=_most_frequent(report.manners.get(RIGHT, report.total)),
+            next="the report above counts the reasons; ocppsec station why ID explains one of our own CSMS",
+        )
+
+
+# -- who ----------------------------------------------------------------------------------------------------
+def members_of(wanted: Wanted) -> tuple[Member, ...]:
+    """Raises `Failure` in words."""
+    try:
+        members = _listed(wanted)
+        if wanted.certificates is not None:
+            members = tuple(_certified(member, wanted.certificates) for member in members)
+        return with_shares(members, [read_share(text) for text in wanted.manners])
+    except UnknownManner as error:
+        raise Failure(str(error), next="ocppsec sim manners lists them", code=ExitCode.USAGE) from error
+    except BadMembers as error:
+        raise Failure(str(error), code=ExitCode.USAGE) from error
+
+
+def _listed(wanted: Wanted) -> tuple[Member, ...]:
+    if wanted.passwords is None:
+        return numbered(wanted.prefix, wanted.count or 100, wanted.password_pattern)
+    if wanted.password_pattern is not None:
+        raise BadMembers("--passwords and --password-pattern exclude each other")
+    try:
+        members = read_members(wanted.passwords.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(
+            f"{wanted.passwords} cannot be read", why=type(error).__name__, code=ExitCode.USAGE
+        ) from error
+    if wanted.count is not None and wanted.count > len(members):
+        raise BadMembers(f"{wanted.passwords} has {len(members)} stations, not {wanted.count}")
+    if not members:
+        raise BadMembers(f"{wanted.passwords} names no station")
+    return members[: wanted.count]
+
+
+def _certified(member: Member, directory: Path) -> Member:
+    return replace(member, certificate=factory_certificate(directory / f"{member.identity}.pem"))
+
+
+def make_room_for(connections: int) -> None:
+    """One descriptor each; up to the hard limit this is ours to raise."""
+    needed = connections + _DESCRIPTORS_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise Failure(
+            f"{connections} connections are more than this process may open",
+            why=f"the limit is {hard} open files (ulimit -Hn)",
+            next="raise the limit, or run several fleets with different prefixes",
+            code=ExitCode.USAGE,
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+# -- running ------------------------------------------------------------------------------------------------
+async def _run(fleet: Fleet, wanted: Wanted) -> Report:
+    told_to_end = end_on_signals()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, fleet.storm)
+    if wanted.storm is not None:
+        loop.call_later(wanted.storm, fleet.storm)
+    with _progress() as show:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fleet.run(ramp=wanted.ramp))
+            try:
+                async with asyncio.timeout(wanted.duration):
+                    await _watch(fleet, show, told_to_end)
+            except TimeoutError:
+                pass  # the time is over
+            report = fleet.report()
+            fleet.stop()
+    return report
+
+
+class _Show(Protocol):
+    seconds: float
+
+    def __call__(self, fleet: Fleet, report: Report) -> None: ...
+
+
+async def _watch(fleet: Fleet, show: _Show, told_to_end: asyncio.Event) -> None:
+    while not told_to_end.is_set():
+        show(fleet, fleet.report())
+        try:
+            async with asyncio.timeout(show.seconds):
+                await told_to_end.wait()
+        except TimeoutError:
+            continue
+
+
+class _Plain:
+    """A line now and then, for logs."""
+
+    seconds = _TELL_PLAINLY_SECONDS
+
+    def __call__(self, fleet: Fleet, report: Report) -> None:
+        total = report.total
+        print(
+            f"{report.seconds:7.1f} s  started {fleet.started}/{fleet.size}  connected {total.connected}"
+            f"  let in {total.accepted}  refusals {sum(total.refused.values())}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[_Show]:
+    """On a terminal a table that changes in place, on standard error."""
+    if not sys.stderr.isatty():
+        yield _Plain()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+
+        class Shown:
+            seconds = _TELL_SECONDS
+
+            def __call__(self, fleet: Fleet, report: Report) -> None:
+                live.update(table(fleet, report), refresh=True)
+
+        yield Shown()
+
+
+def table(fleet: Fleet, report: Report) -> "Table":
+    from rich.table import Table
+
+    title = f"{fleet.started} of {fleet.size} stations started, {report.seconds:.0f} s"
+    shown = Table("MANNER", title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for heading in ("STATIONS", "CONNECTED", "LET IN", "REFUSALS"):
+        shown.add_column(heading, justify="right")
+    shown.add_column("MOST OFTEN", overflow="ellipsis", no_wrap=True)
+    for label, group in report.manners.items():
+        shown.add_row(escaped(label), *_figures(group), escaped(_most_frequent(group)))
+    return shown
+
+
+def _figures(group: Group) -> tuple[str, ...]:
+    figures = (group.stations, group.connected, group.accepted, sum(group.refused.values()))
+    return tuple(str(figure) for figure in figures)
+
+
+def _most_frequent(group: Group) -> str:
+    return next(iter(group.refused), "")
+
+
+# -- the report ---------------------------------------------------------------------------------------------
+def tell(report: Report, wanted: Wanted) -> None:
+    document = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    if wanted.report is not None:
+        try:
+            wanted.report.write_bytes(document)
+        except OSError as error:
+            raise Failure(f"{wanted.report} cannot be written", why=str(error.strerror)) from error
+    if wanted.as_json:
+        print(document.decode(), end="")
+    else:
+        print("\n".join(in_words(report)))
+
+
+def in_words(report: Report) -> Iterator[str]:
+    for label, group in report.manners.items():
+        stations, connected, let_in, _ = _figures(group)
+        yield (
+            f"{label}: {stations} stations, {connected} connected and {let_in} let in at the end,"
+            f" {group.ever_accepted} let in at some time"
+        )
+        for reason, times in list(group.refused.items())[:5]:
+            yield printable(f"  {times} x {reason}")
+        for error, times in group.crashed.items():
+            yield f"  {times} x a bug of the simulator: {error}"
+    for name, latency in (("connected", report.connect), ("let in", report.boot)):
+        if latency.count:
+            yield (
+                f"from dialling to {name}: p50 {latency.p50:.0f} ms, p99 {latency.p99:.0f} ms,"
+                f" longest {latency.longest:.0f} ms ({latency.count} times)"
+            )
+    for storm in report.storms:
+        yield (
+            f"storm at {storm.at:.0f} s: {storm.cut} cut off, {storm.back} back,"
+            f" p50 {storm.recovery.p50 / 1000:.1f} s, p99 {storm.recovery.p99 / 1000:.1f} s,"
+            f" longest {storm.recovery.longest / 1000:.1f} s"
+        )
