@@ -8,7 +8,7 @@ from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
 from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
-from ocppsec.upgrades.states import Done, decode_state
+from ocppsec.upgrades.states import Done, UnreadableState, decode_state
 
 _ALGORITHMS = ("SHA256", "SHA384", "SHA512")
 
@@ -47,8 +47,13 @@ def plan_for(
 def _slot_of(earlier: Sequence[Upgrade]) -> int | None:
     """The slot that the last upgrade which ended well has activated, for stations that do not say."""
     for upgrade in earlier:
-        if upgrade.status is UpgradeStatus.DONE and isinstance(ended := decode_state(upgrade.state), Done):
-            return ended.slot
+        if upgrade.status is UpgradeStatus.DONE:
+            try:
+                ended = decode_state(upgrade.state)
+            except UnreadableState:  # of another version: then the station is asked, as a new one is
+                return None
+            if isinstance(ended, Done):
+                return ended.slot
     return None
 
 

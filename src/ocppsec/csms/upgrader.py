@@ -29,7 +29,7 @@ from ocppsec.registry.records import (
 from ocppsec.registry.store import RegistryError, Store, Superseded
 from ocppsec.upgrades import exchange, workflow
 from ocppsec.upgrades.plan import Plan, StationAtStart
-from ocppsec.upgrades.states import Done, Failed, State, decode_state, encode_state
+from ocppsec.upgrades.states import Done, Failed, State, UnreadableState, decode_state, encode_state
 
 _STORE_RETRY_SECONDS = 2.0
 
@@ -76,7 +76,12 @@ class Upgrader:
     async def start(self) -> None:
         """Take up what an earlier process left open; it goes on when its station is there."""
         for upgrade in await self._store.open_upgrades():
-            self._hold(upgrade, decode_state(upgrade.state))
+            try:
+                state = decode_state(upgrade.state)
+            except UnreadableState as error:
+                await self._give_up(upgrade, f"{error}; begin it again")
+                continue
+            self._hold(upgrade, state)
             self._spawn(self._resume(upgrade.identity, None))
 
     async def stop(self) -> None:
@@ -265,6 +270,22 @@ class Upgrader:
             state=encode_state(state),
             deadline=None if ended else deadline,
             ended_at=ended,
+        )
+
+    async def _give_up(self, upgrade: Upgrade, reason: str) -> None:
+        """End an upgrade that another version wrote: one row must not keep all doors shut."""
+        ended = replace(
+            upgrade, status=UpgradeStatus.FAILED, reason=reason, deadline=None, ended_at=self._now()
+        )
+        await self._store.save_upgrade(UpgradeChange(upgrade=ended))
+        self._emit(
+            UpgradeEnded(
+                identity=upgrade.identity,
+                upgrade=upgrade.id,
+                outcome="failed",
+                profile=int(upgrade.target),
+                reason=reason,
+            )
         )
 
     def _steps(self, effects: tuple[exchange.Effect, ...]) -> tuple[UpgradeStep, ...]:

@@ -72,6 +72,7 @@ class Metrics:
         self.security_log_left_out = counter(
             "security_log_left_out", "Rows left out because a stranger caused too many."
         )
+        self.log_failures = counter("log_failures", "Log lines that could not be written.")
         self.security_log_failures = counter("security_log_failures", "Rows the security log could not take.")
 
     def watch_connections(self, count: Connections) -> None:

@@ -32,7 +32,7 @@ BY_STRANGERS = (events.HandshakeFailed, events.ConnectionRefused, events.LoginsS
 
 
 class Observer:
-    """`emit` neither raises nor waits: a full disk costs rows of the security log, never a connection."""
+    """`emit` neither raises nor waits: a full disk costs lines and rows, never a connection."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Observer:
     def emit(self, event: Event) -> None:
         facts = dict(facts_of(event))
         log = self._logger.warning if isinstance(event, WORTH_A_LOOK) else self._logger.info
-        log(event.name, **facts)
+        self._say(log, event.name, **facts)
         if event.security:
             self._keep(event, facts)
         self.metrics.count(event)
@@ -73,7 +73,8 @@ class Observer:
     def tell_bug(self, incident: str, error: Exception) -> None:
         """A request ended in a bug: its kind and where it happened, never what the request held."""
         frames = traceback.extract_tb(error.__traceback__)
-        self._logger.error(
+        self._say(
+            self._logger.error,
             "bug",
             incident=incident,
             kind=type(error).__qualname__,
@@ -96,7 +97,14 @@ class Observer:
         except OSError as error:
             self.metrics.security_log_failures.inc()
             reason = error.strerror or type(error).__name__
-            self._logger.error("security-log-failed", reason=reason)  # noqa: TRY400  the reason says it all
+            self._say(self._logger.error, "security-log-failed", reason=reason)
+
+    def _say(self, write: Callable[..., Any], name: str, **facts: Any) -> None:
+        """Write a log line; a full disk or a closed pipe loses it, and is counted."""
+        try:
+            write(name, **facts)
+        except (OSError, ValueError):
+            self.metrics.log_failures.inc()
 
 
 def facts_of(event: Event) -> Iterator[tuple[str, Any]]:

@@ -245,6 +245,24 @@ async def test_a_restart_takes_it_up() -> None:
     await again.upgrader.stop()
 
 
+async def test_a_row_of_another_version_keeps_no_door_shut() -> None:
+    """What cannot be read is ended, with the reason; the others go on, and the station may be upgraded anew."""
+    made = await house()
+    begun = await made.begin()
+    await made.upgrader.stop()
+    await made.store.save_upgrade(UpgradeChange(upgrade=replace(begun, state='{"version":99}')))
+    again = House(made.store, NeverAsked())
+
+    await again.upgrader.start()
+
+    assert again.upgrader.identities == frozenset()
+    ended = await made.store.upgrade(begun.id)
+    assert ended is not None
+    assert (ended.status, ended.ended_at) == (UpgradeStatus.FAILED, NOW)
+    assert "begin it again" in ended.reason
+    assert [event.name for event in again.events] == ["upgrade-ended"]
+
+
 async def test_there_is_never_a_second_one() -> None:
     """A station with an open upgrade gets no other."""
     made = await house()

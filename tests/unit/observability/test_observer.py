@@ -256,3 +256,26 @@ def test_no_control_character_of_a_station_reaches_a_terminal(stream, text):
     assert written.endswith("\n")
     assert written[:-1].isprintable()
     assert "tech_info=" in written
+
+
+class FullDisk(io.StringIO):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+class ClosedPipe(io.StringIO):
+    def write(self, text):
+        raise ValueError("I/O operation on closed file.")
+
+
+@pytest.mark.parametrize("stream", [FullDisk(), ClosedPipe()], ids=["full-disk", "closed"])
+def test_a_log_that_takes_nothing_costs_no_connection(log, stream):
+    """Whoever emits is never told: lines are lost and counted, the security log and the metrics go on."""
+    watched = Observer(
+        logger=configure_logging(stream), metrics=Metrics(), security_log=log, clock=lambda: NOW
+    )
+    watched.emit(REFUSED)
+    watched.tell_bug("incident", RuntimeError())
+    assert b"ocppsec_log_failures_total 2.0" in watched.metrics.render()
+    assert b'ocppsec_refusals_total{reason="wrong-password"} 1.0' in watched.metrics.render()
+    assert len(log.path.read_text().splitlines()) == 1

@@ -411,3 +411,18 @@ async def test_many_changes_few_flushes(store):
 
     assert sum(commits) == 300
     assert len(commits) <= 4
+
+
+@pytest.mark.parametrize("name", ["who?mode=ro", "half#", "100%25", "with space", "ünï"])
+async def test_the_file_that_is_opened_is_the_one_that_was_named(tmp_path, name):
+    """Whatever characters its directory has: a path is no URL."""
+    directory = tmp_path / name
+    directory.mkdir()
+    store = await open_store(directory / "ocppsec.db")
+    await store.add_station(new_station())
+    await store.close()
+    assert [path.name for path in directory.iterdir()] == ["ocppsec.db"]
+    with sqlite3.connect(directory / "ocppsec.db") as there:
+        assert there.execute("SELECT identity FROM stations").fetchall() == [("CP1",)]
+    there.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

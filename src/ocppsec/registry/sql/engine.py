@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -55,7 +55,7 @@ def connect(path: Path) -> Database:
         path.chmod(0o600)
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error.strerror}") from error
-    url = f"sqlite+aiosqlite:///{path}"
+    url = URL.create("sqlite+aiosqlite", database=str(path))  # as text, a "?" in the path would end it
     read = create_async_engine(
         url,
         hide_parameters=True,
