@@ -261,6 +261,28 @@ class UpgradeEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationLostContact(Event):
+    """An upgrade has ended while its station was away: look after it; its old profile is still admitted."""
+
+    name: ClassVar[str] = "station-lost-contact"
+    security: ClassVar[bool] = True
+    identity: str
+    upgrade: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStepped(Event):
+    """A campaign began, went to its next phase, was paused, stopped itself, or has ended."""
+
+    name: ClassVar[str] = "campaign-stepped"
+    security: ClassVar[bool] = True
+    campaign: str
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUnavailable(Event):
     name: ClassVar[str] = "store-unavailable"
     security: ClassVar[bool] = True

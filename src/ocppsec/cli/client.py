@@ -61,12 +61,15 @@ class Api:
     ) -> Any:
         return self._ask("POST", path, json=body, timeout=timeout, headers=headers)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._ask("PUT", path, json=body)
+
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
 
-    def pages(self, path: str, member: str) -> Iterator[Any]:
+    def pages(self, path: str, member: str, **chosen: str | int) -> Iterator[Any]:
         """Every item of a paged collection."""
-        query: dict[str, str | int] = {"limit": 500}
+        query: dict[str, str | int] = {"limit": 500, **chosen}
         while True:
             page = self.get(path, **query)
             yield from page[member]

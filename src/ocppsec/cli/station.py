@@ -34,10 +34,17 @@ def add(
     serial: str | None,
     profile: int,
     password: str | None,
+    labels: list[str],
     as_json: bool,
     state: Path | None,
 ) -> None:
-    body = {"identity": identity, "serial_number": serial, "profile": profile, "password": password}
+    body = {
+        "identity": identity,
+        "serial_number": serial,
+        "profile": profile,
+        "password": password,
+        "labels": read_labels(labels),
+    }
     with Api.find(state_directory(state)) as api:
         added = api.post("/stations", body)
     if as_json:
@@ -78,7 +85,9 @@ def show(identity: str, *, as_json: bool, state: Path | None) -> None:
         print_json({**station, "upgrades": upgrades, "renewals": renewals})
         return
     connection = station.pop("connection")
+    labels = " ".join(f"{name}={value}" for name, value in station.pop("labels").items())
     facts = [(name.replace("_", " "), value) for name, value in station.items()]
+    facts.append(("labels", labels))
     print_facts([*facts, ("connected", _connection(connection))])
     for renewal in renewals:
         print(printable(f"renewal {renewal['id']} since {renewal['started_at'][:16]}: {in_words(renewal)}"))
@@ -88,6 +97,30 @@ def show(identity: str, *, as_json: bool, state: Path | None) -> None:
             f"upgrade {upgrade['id']} to {upgrade['target']}: {upgrade['status']}, {upgrade['step']}{reason}"
         )
         print(printable(text))
+
+
+def label(identity: str, labels: list[str], *, as_json: bool, state: Path | None) -> None:
+    """Set some and keep the others; an empty value takes one away."""
+    with Api.find(state_directory(state)) as api:
+        station = api.get(station_path(identity))
+        if labels:
+            merged = {**station["labels"], **read_labels(labels)}
+            wanted = {name: value for name, value in merged.items() if value}
+            station = api.put(station_path(identity, "labels"), {"labels": wanted})
+    if as_json:
+        print_json(station)
+    else:
+        print_facts(station["labels"].items() or [("labels", "none")])
+
+
+def read_labels(labels: list[str]) -> dict[str, str]:
+    read = {}
+    for given in labels:
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise Failure(f"a label is written NAME=VALUE, not {given}", code=ExitCode.USAGE)
+        read[name] = value
+    return read
 
 
 def why(identity: str, *, as_json: bool, state: Path | None) -> None:

@@ -6,7 +6,7 @@ State first: what a method promises is in the store when it returns.
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from cryptography import x509
 from ocppsec.certificates.files import AuthorityFiles, load_or_create
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
 from ocppsec.csms.application import Application, BuiltIn
+from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.certificate_office import CertificateOffice
 from ocppsec.csms.certifier import Certifier
 from ocppsec.csms.configuration import Configuration
@@ -30,7 +31,7 @@ from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.security import Security
 from ocppsec.csms.session import House
 from ocppsec.csms.sessions import Sessions
-from ocppsec.csms.stations import Registrar
+from ocppsec.csms.stations import Registrar, check_labels
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     Emit,
@@ -92,6 +93,7 @@ class Csms:
         self._loops: list[asyncio.Task[None]] = []
         self._entrance: Entrance | None = None
         self._authority: AuthorityFiles | None = None
+        self.campaigner = Campaigner(self, emit=emit, now=now)
         self._started = False
 
     # -- life -------------------------------------------------------------------------------------------
@@ -169,6 +171,7 @@ class Csms:
         self._entrance.use(self._authority)
         await self._upgrader.start()
         await self.renewer.start()
+        await self.campaigner.start()
         await self._entrance.open()
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self._renew_server_certificates())]
         self._started = True
@@ -178,6 +181,7 @@ class Csms:
         self._started = False
         if self._entrance is None:
             return
+        await self.campaigner.stop()
         await self._entrance.close()
         for task in self._loops:
             task.cancel()
@@ -256,6 +260,14 @@ class Csms:
     def connections_count(self) -> dict[int, int]:
         return self._sessions.by_profile()
 
+    def present(self) -> dict[str, int]:
+        """Who can be called now, and the profile of that connection."""
+        return {session.identity: int(session.profile) for session in self._sessions if session.accepted}
+
+    @property
+    def upgrading(self) -> frozenset[str]:
+        return self._upgrader.identities
+
     # -- stations ---------------------------------------------------------------------------------------
     async def add_station(
         self,
@@ -264,12 +276,18 @@ class Csms:
         serial_number: str | None = None,
         profile: int = 1,
         password: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> AddedStation:
         """Register a station; raises `BadInput`, `AlreadyRegistered`."""
         station, generated = await self._registrar.add(
-            identity, serial_number=serial_number, profile=profile, password=password
+            identity, serial_number=serial_number, profile=profile, password=password, labels=labels or {}
         )
         return AddedStation(station=station, generated_password=generated)
+
+    async def set_labels(self, identity: str, labels: Mapping[str, str]) -> None:
+        """Replace a station's labels; raises `NotRegistered`, `BadInput`."""
+        check_labels(labels)
+        await self.store.set_labels(identity, labels)
 
     async def remove_station(self, identity: str) -> bool:
         """Forget a station and close its connection; False when there was none."""
@@ -287,8 +305,11 @@ class Csms:
             self.store, identity, station, connected=int(session.profile) if session is not None else None
         )
 
-    async def begin_upgrade(self, identity: str, to: int) -> Upgrade:
-        """Start raising a station; raises `NotRegistered`, `UpgradeInProgress`, `BadInput`."""
+    async def begin_upgrade(self, identity: str, to: int, *, upgrade_id: str | None = None) -> Upgrade:
+        """Start raising a station; raises `NotRegistered`, `UpgradeInProgress`, `BadInput`.
+
+        *upgrade_id*: of the caller's choice, so that it can be found again after a crash.
+        """
         station = await self.store.station(identity)
         if station is None:
             raise NotRegistered(identity)
@@ -303,7 +324,7 @@ class Csms:
             earlier=await self.store.upgrades(identity),
         )
         upgrade = Upgrade(
-            id=secrets.token_hex(8),
+            id=upgrade_id or secrets.token_hex(8),
             identity=identity,
             target=SecurityProfile(to),
             status=UpgradeStatus.OPEN,

@@ -1,7 +1,8 @@
 """Registering stations: what an operator may ask for, and the password that is shown once."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from ocppsec.csms.errors import BadInput
@@ -10,8 +11,11 @@ from ocppsec.profiles.password import SALT_BYTES, Hasher, generate, why_unaccept
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import NewStation, Station
 from ocppsec.registry.store import Store
+from ocppsec.upgrades.campaign.selection import RESERVED
+from ocppsec.upgrades.campaign.window import TIMEZONE_LABEL, known
 
 SERIAL_NUMBER_LIMIT = 25
+MOST_LABELS = 32
 _WITH_PASSWORD = (SecurityProfile.BASIC, SecurityProfile.TLS_BASIC)
 
 
@@ -22,7 +26,13 @@ class Registrar:
         self._now = now
 
     async def add(
-        self, identity: str, *, serial_number: str | None, profile: int, password: str | None
+        self,
+        identity: str,
+        *,
+        serial_number: str | None,
+        profile: int,
+        password: str | None,
+        labels: Mapping[str, str],
     ) -> tuple[Station, str | None]:
         """The station, and the password when it was made here; raises `BadInput`, `AlreadyRegistered`."""
         level = _profile(profile)
@@ -30,6 +40,7 @@ class Registrar:
             raise BadInput(bad.reason, "choose another identity, as it is set at the station")
         serial = identity if serial_number is None else serial_number
         _check_serial_number(serial, given=serial_number is not None)
+        check_labels(labels)
         generated = generate() if password is None and level in _WITH_PASSWORD else None
         secret = password if password is not None else generated
         if password is not None and (why := why_unacceptable(password)) is not None:
@@ -41,6 +52,7 @@ class Registrar:
                 profile=level,
                 password_hash=self._hash(identity, secret) if secret is not None else None,
                 added_at=self._now(),
+                labels=labels,
             )
         )
         return station, generated
@@ -65,3 +77,22 @@ def _check_serial_number(serial: str, *, given: bool) -> None:
             f"a serial number has at most {SERIAL_NUMBER_LIMIT} characters (BootNotification, serialNumber)"
         )
         raise BadInput(reason, "correct --serial" if given else "give the serial number with --serial")
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Raises `BadInput` for what a selection could not ask for."""
+    if len(labels) > MOST_LABELS:
+        raise BadInput(f"a station has at most {MOST_LABELS} labels", "leave some out")
+    for name, value in labels.items():
+        if re.fullmatch(r"[a-z][a-z0-9_.-]{0,39}", name) is None or name in RESERVED:
+            raise BadInput(
+                f"{name!r} cannot be a label's name",
+                "small letters, digits, . _ and -, at most 40, and none of the facts: "
+                + ", ".join(sorted(RESERVED)),
+            )
+        if not 0 < len(value) <= 80 or not value.isprintable() or '"' in value:
+            raise BadInput(
+                f"label {name}: a value has 1 to 80 printable characters, no quotes", "choose another"
+            )
+    if (timezone := labels.get(TIMEZONE_LABEL)) is not None and not known(timezone):
+        raise BadInput(f"nobody knows a time zone {timezone!r}", "one is Europe/Berlin")

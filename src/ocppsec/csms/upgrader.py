@@ -15,7 +15,14 @@ from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.certifier import Certified
 from ocppsec.csms.session import Session
-from ocppsec.events import Emit, SigningFailed, StoreUnavailable, UpgradeEnded, UpgradeStepped
+from ocppsec.events import (
+    Emit,
+    SigningFailed,
+    StationLostContact,
+    StoreUnavailable,
+    UpgradeEnded,
+    UpgradeStepped,
+)
 from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClosed
 from ocppsec.ocppj.errors import LocalError, OcppError
 from ocppsec.ocppj.messages import NotifyReportRequest, parse_response, to_payload
@@ -342,6 +349,14 @@ class Upgrader:
                 reason=state.reason if isinstance(state, Failed) else "",
             )
         )
+        if isinstance(state, Failed) and state.lost_contact:
+            self._emit(
+                StationLostContact(
+                    identity=upgrade.identity,
+                    upgrade=upgrade.id,
+                    advice=f"ocppsec station rescue {upgrade.identity}",
+                )
+            )
 
     def _lock(self, identity: str) -> asyncio.Lock:
         return self._locks.setdefault(identity, asyncio.Lock())

@@ -23,6 +23,7 @@ WORTH_A_LOOK = (
     events.LoginsSlowed,
     events.CertificateRequestRefused,
     events.RenewalStuck,
+    events.StationLostContact,
     events.StoreUnavailable,
 )
 """Logged as warnings; the others tell what goes its way."""

@@ -4,7 +4,7 @@ For tests and demonstrations; `tests/contract` holds it to what the SQL store do
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,10 @@ from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, Certific
 from ocppsec.registry.records import (
     Attempt,
     BootFacts,
+    Campaign,
+    CampaignChange,
+    CampaignLine,
+    CampaignMember,
     NewStation,
     Renewal,
     SecurityEventRecord,
@@ -58,6 +62,9 @@ class MemoryStore:
         self._upgrades: dict[str, Upgrade] = {}
         self._steps: dict[str, list[UpgradeStep]] = {}
         self._renewals: dict[str, Renewal] = {}
+        self._campaigns: dict[str, Campaign] = {}
+        self._members: dict[str, dict[int, CampaignMember]] = {}
+        self._lines: dict[str, list[CampaignLine]] = {}
         self._closed = False
 
     # -- stations ---------------------------------------------------------------------------------------
@@ -74,6 +81,7 @@ class MemoryStore:
             target=station.profile,
             observed=None,
             added_at=station.added_at,
+            labels=dict(station.labels),
         )
         self._stations[station.identity] = added
         self._passwords[station.identity] = (station.password_hash,) if station.password_hash else ()
@@ -131,6 +139,9 @@ class MemoryStore:
         station = self._registered(identity)
         if target >= station.floor:
             self._stations[identity] = replace(station, target=target)
+
+    async def set_labels(self, identity: str, labels: Mapping[str, str]) -> None:
+        self._stations[identity] = replace(self._registered(identity), labels=dict(labels))
 
     async def raise_floor(self, identity: str, floor: SecurityProfile) -> SecurityProfile:
         station = self._registered(identity)
@@ -340,6 +351,59 @@ class MemoryStore:
         self._check_open()
         of_station = [renewal for renewal in self._renewals.values() if renewal.identity == identity]
         return of_station[::-1][: max(0, limit)]
+
+    # -- campaigns --------------------------------------------------------------------------------------
+    async def begin_campaign(
+        self, campaign: Campaign, members: Sequence[CampaignMember], lines: Sequence[CampaignLine] = ()
+    ) -> Campaign:
+        self._check_open()
+        self._campaigns[campaign.id] = campaign
+        self._members[campaign.id] = {member.position: member for member in members}
+        self._lines[campaign.id] = list(lines)
+        return campaign
+
+    async def save_campaign(self, change: CampaignChange) -> Campaign:
+        self._check_open()
+        stored = self._campaigns.get(change.campaign.id)
+        if stored is None or stored.version != change.campaign.version:
+            raise Superseded(f"campaign {change.campaign.id} was saved by somebody else, or is gone")
+        saved = replace(change.campaign, version=stored.version + 1)
+        self._campaigns[saved.id] = saved
+        self._members[saved.id].update({member.position: member for member in change.members})
+        self._lines[saved.id].extend(change.lines)
+        return saved
+
+    async def campaign(self, campaign_id: str) -> Campaign | None:
+        self._check_open()
+        return self._campaigns.get(campaign_id)
+
+    async def campaigns(self, *, limit: int = 20) -> list[Campaign]:
+        self._check_open()
+        return list(self._campaigns.values())[::-1][: max(0, limit)]
+
+    async def open_campaigns(self) -> list[Campaign]:
+        self._check_open()
+        return [campaign for campaign in self._campaigns.values() if campaign.ended_at is None]
+
+    async def campaign_members(
+        self,
+        campaign_id: str,
+        *,
+        status: str | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> list[CampaignMember]:
+        self._check_open()
+        found = [
+            member
+            for position, member in sorted(self._members.get(campaign_id, {}).items())
+            if (after is None or position > after) and status in (None, member.status)
+        ]
+        return found if limit is None else found[: max(0, limit)]
+
+    async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
+        self._check_open()
+        return list(self._lines.get(campaign_id, ()))
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -4,6 +4,7 @@ Times are aware and UTC.  Fingerprints are lower-case hex SHA-256 over the DER c
 numbers are upper-case hex without leading zeros.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -34,6 +35,8 @@ class Station:
     reported_serial_number: str | None = None
     """What the station said at its last boot; evidence, never a reference."""
     boot_reason: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What the operator says of it; campaigns choose by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ class NewStation:
     """Becomes floor and target."""
     password_hash: str | None
     added_at: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,3 +169,53 @@ class UpgradeChange:
     steps: tuple[UpgradeStep, ...] = ()
     raise_floor_to: SecurityProfile | None = field(default=None)
     """Saved in the same transaction: an upgrade is never done with the old floor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One campaign over many stations."""
+
+    id: str
+    name: str
+    target: SecurityProfile
+    status: str
+    reason: str
+    """Why it stands still or has ended; empty otherwise."""
+    state: str
+    """The campaign's run as JSON; only `ocppsec.upgrades.campaign` reads it."""
+    version: int
+    """Counts saves; a save that names an old version is refused."""
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignMember:
+    """One station of a campaign."""
+
+    identity: str
+    position: int
+    status: str
+    reason: str
+    state: str
+    """As `Campaign.state`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignLine:
+    """One line of a campaign's history."""
+
+    at: datetime
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignChange:
+    """What one decision changes, saved as a whole before any effect is carried out."""
+
+    campaign: Campaign
+    """With the version that was read; the store saves version + 1."""
+    members: tuple[CampaignMember, ...] = ()
+    """Those that changed."""
+    lines: tuple[CampaignLine, ...] = ()

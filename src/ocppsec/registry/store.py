@@ -5,7 +5,7 @@ something are atomic and durable when they return, except `record_attempt` and `
 lose the last moments before a crash.  Nothing here decides: the store keeps what it is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -14,6 +14,10 @@ from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, Certific
 from ocppsec.registry.records import (
     Attempt,
     BootFacts,
+    Campaign,
+    CampaignChange,
+    CampaignLine,
+    CampaignMember,
     NewStation,
     Renewal,
     SecurityEventRecord,
@@ -94,6 +98,9 @@ class Store(Protocol):
 
     async def set_target(self, identity: str, target: SecurityProfile) -> None:
         """Raises `NotRegistered`.  Never below the floor: such a call changes nothing."""
+
+    async def set_labels(self, identity: str, labels: Mapping[str, str]) -> None:
+        """Replace all labels of a station; raises `NotRegistered`."""
 
     async def raise_floor(self, identity: str, floor: SecurityProfile) -> SecurityProfile:
         """Raise the floor (and the target with it) to at least *floor*; gives the floor that was before.
@@ -201,6 +208,36 @@ class Store(Protocol):
 
     async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
         """Newest first."""
+
+    # -- campaigns --------------------------------------------------------------------------------------
+    async def begin_campaign(
+        self, campaign: Campaign, members: Sequence[CampaignMember], lines: Sequence[CampaignLine] = ()
+    ) -> Campaign:
+        """Keep a new campaign with all its stations.  They need not be registered (any more)."""
+
+    async def save_campaign(self, change: CampaignChange) -> Campaign:
+        """Save a change as a whole; raises `Superseded` when the version is not the stored one."""
+
+    async def campaign(self, campaign_id: str) -> Campaign | None: ...
+
+    async def campaigns(self, *, limit: int = 20) -> list[Campaign]:
+        """Newest first."""
+
+    async def open_campaigns(self) -> list[Campaign]:
+        """Those that have not ended, oldest first."""
+
+    async def campaign_members(
+        self,
+        campaign_id: str,
+        *,
+        status: str | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> list[CampaignMember]:
+        """By position; those of *status*, behind position *after*, at most *limit* of them."""
+
+    async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
+        """Oldest first."""
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -75,14 +75,15 @@ def again(state: CallingState, detail: str) -> Move:
     return repeated, (Note(describe(repeated), detail), *errands(repeated))
 
 
-def fail(state: OpenState, reason: str) -> Move:
+def fail(state: OpenState, reason: str, *, lost_contact: bool = False) -> Move:
     """The end, with all that may explain it."""
     told = [reason, *(f"Before that: {warning}" for warning in state.progress.warnings)]
-    return failed(" ".join(told), step=STEPS[type(state)], slot=state.progress.slot)
+    where = STEPS[type(state)]
+    return failed(" ".join(told), step=where, slot=state.progress.slot, lost_contact=lost_contact)
 
 
-def failed(reason: str, *, step: str, slot: int | None = None) -> Move:
-    ended = Failed(reason=reason, step=step, slot=slot)
+def failed(reason: str, *, step: str, slot: int | None = None, lost_contact: bool = False) -> Move:
+    ended = Failed(reason=reason, step=step, slot=slot, lost_contact=lost_contact)
     return ended, (Note(describe(ended), reason),)
 
 
@@ -167,10 +168,10 @@ def switch_again(state: OpenState, what: str) -> Move:
     return to_arming(progress, progress.slot, detail)
 
 
-def switch_failed(state: OpenState, what: str) -> Move:
+def switch_failed(state: OpenState, what: str, *, lost_contact: bool = False) -> Move:
     made = state.progress.rounds + 1
     times = f" The switch was made {made} times." if made > 1 else ""
-    return fail(state, f"{what}{times} {_seen(state.progress)}")
+    return fail(state, f"{what}{times} {_seen(state.progress)}", lost_contact=lost_contact)
 
 
 def _seen(progress: Progress) -> str:

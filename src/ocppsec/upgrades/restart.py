@@ -99,7 +99,8 @@ def _overdue(state: AwaitingBoot) -> Move:
     goal = state.progress.goal
     if not state.connected:
         # Nothing can be sent to a station that is away; when it comes, on either profile, it is let in.
-        return switch_failed(state, f"The station has not come back within {waited} since the Reset.")
+        what = f"The station has not come back within {waited} since the Reset."
+        return switch_failed(state, what, lost_contact=True)
     if state.left:
         return switch_again(
             state,

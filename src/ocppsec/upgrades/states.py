@@ -190,6 +190,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     step: str
     """Where it happened, in words."""
     slot: int | None = None
+    lost_contact: bool = False
+    """The station was away when its time was over, and has not come back since."""
 
 
 CallingState = (

@@ -175,6 +175,7 @@ def _call_failed(state: CallingState, event: Event) -> Move:
             return fail(
                 state,
                 f"{action_of(state)} could not be brought to an end within {waited}: the station was away.",
+                lost_contact=True,
             )
     return stay(state)
 

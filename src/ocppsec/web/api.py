@@ -16,6 +16,7 @@ from ocppsec.registry import records
 from ocppsec.registry.store import NotRegistered
 from ocppsec.web import problems, schemas
 from ocppsec.web.access import Access, Gate
+from ocppsec.web.campaigns import campaigns
 from ocppsec.web.certificates import certificates
 from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
@@ -47,6 +48,7 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     problems.install(app)
     app.include_router(_house(csms, metrics))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
+    v1.include_router(campaigns(csms))
     for part in (_stations(csms), _upgrades(csms), certificates(csms), _others(csms)):
         v1.include_router(part)
     app.include_router(v1)
@@ -94,6 +96,7 @@ def _stations(csms: Csms) -> APIRouter:
             serial_number=body.serial_number,
             profile=body.profile,
             password=body.password.get_secret_value() if body.password else None,
+            labels=body.labels,
         )
         identity = added.station.identity
         response.headers["Location"] = station_location(identity)
@@ -113,6 +116,12 @@ def _stations(csms: Csms) -> APIRouter:
         """Forget a station, revoke its certificates and close its connection."""
         if not await csms.remove_station(identity):
             raise NotRegistered(identity)
+
+    @router.put("/{identity}/labels")
+    async def set_labels(identity: str, body: schemas.Labels) -> schemas.Station:
+        """Replace the labels of a station."""
+        await csms.set_labels(identity, body.labels)
+        return _station(csms, await _registered(csms, identity))
 
     @router.get("/{identity}/why")
     async def explain(identity: str) -> schemas.Explanation:

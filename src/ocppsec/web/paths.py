@@ -20,6 +20,10 @@ def upgrade_location(upgrade_id: str) -> str:
     return f"/api/v1/upgrades/{quote(upgrade_id, safe='')}"
 
 
+def campaign_location(campaign_id: str) -> str:
+    return f"/api/v1/campaigns/{quote(campaign_id, safe='')}"
+
+
 def door_urls(doors: Iterable[Door]) -> dict[str, str]:
     """By profile, the URL of the first door that serves it."""
     urls: dict[str, str] = {}

@@ -33,6 +33,7 @@ TITLES = {
     "store-unavailable": "The store cannot be reached",
     "unauthorized": "Bearer token needed",
     "unknown-certificate": "No such certificate",
+    "unknown-campaign": "No such campaign",
     "unknown-upgrade": "No such upgrade",
     "upgrade-in-progress": "The station is being upgraded already",
     "validation": "Not understood as given",

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus
+
 Profile = Literal[0, 1, 2, 3]
 
 
@@ -23,6 +25,11 @@ class NewStation(Body):
     serial_number: str | None = Field(None, description="Defaults to the identity.")
     profile: Profile = Field(1, description="Floor and target to start with.")
     password: SecretStr | None = Field(None, description="16 to 40 characters; generated when left out.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Campaigns choose stations by them.")
+
+
+class Labels(Body):
+    labels: dict[str, str]
 
 
 class NewUpgrade(Body):
@@ -62,6 +69,7 @@ class Station(Shown):
     firmware_version: str | None
     reported_serial_number: str | None
     boot_reason: str | None
+    labels: dict[str, str]
 
 
 class AddedStation(Station):
@@ -159,3 +167,69 @@ class DoorList(Shown):
 
 class Health(Shown):
     status: Literal["ok"]
+
+
+class PlannedStation(Shown):
+    identity: str
+    kind: str = Field(description="Vendor, model and firmware.")
+    floor: int
+    observed: int | None
+    connected: bool
+    can: bool
+    reason: str = Field(description="Why it cannot, or need not; empty when it can.")
+    note: str = Field(description="What may go wrong.")
+    phase: int | None = Field(description="Counted from 1; null when it has no turn.")
+
+
+class CampaignDryRun(Shown):
+    plan: dict[str, Any] = Field(description="As it was read, durations in seconds.")
+    phases: list[int] = Field(description="How many stations are through at the end of each phase.")
+    stations: list[PlannedStation]
+
+
+class Campaign(Shown):
+    id: str
+    name: str
+    to: int
+    select: str
+    status: CampaignStatus
+    reason: str
+    phase: int = Field(description="Counted from 1.")
+    phases: int
+    phase_name: str
+    soaking_since: datetime | None
+    per_minute: float = Field(description="The rate, now.")
+    stations: dict[str, int] = Field(description="How many are where, by status.")
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class CampaignLine(Shown):
+    at: datetime
+    what: str
+    detail: str
+
+
+class CampaignWithHistory(Campaign):
+    plan: dict[str, Any] = Field(description="Durations in seconds.")
+    history: list[CampaignLine]
+
+
+class CampaignList(Shown):
+    campaigns: list[Campaign]
+
+
+class CampaignStation(Shown):
+    identity: str
+    kind: str
+    status: MemberStatus
+    reason: str
+    tries: int
+    upgrade: str | None = Field(description="The last one; `/upgrades/…` tells its steps.")
+    began_at: datetime | None
+    ended_at: datetime | None
+
+
+class CampaignStationPage(Shown):
+    stations: list[CampaignStation]
+    next: str | None = Field(description="Cursor of the next page; null on the last.")

@@ -17,6 +17,7 @@ from ocppsec.csms.errors import BadInput, NotConnected
 from ocppsec.csms.explain import explain
 from ocppsec.csms.service import AddedStation, ConnectionInfo
 from ocppsec.csms.sessions import Sessions
+from ocppsec.csms.stations import check_labels
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import (
@@ -70,7 +71,9 @@ class InMemoryCsms:
     def connections_count(self) -> dict[int, int]:
         return {1: 1, 3: 2}
 
-    async def add_station(self, identity, *, serial_number=None, profile=1, password=None) -> AddedStation:
+    async def add_station(
+        self, identity, *, serial_number=None, profile=1, password=None, labels=None
+    ) -> AddedStation:
         if ":" in identity:
             raise BadInput("an identity has no colon", "choose another identity")
         if password is not None and len(password) < 16:
@@ -82,9 +85,14 @@ class InMemoryCsms:
                 profile=SecurityProfile(profile),
                 password_hash="hash",
                 added_at=NOW,
+                labels=labels or {},
             )
         )
         return AddedStation(station=station, generated_password=None if password else GENERATED)
+
+    async def set_labels(self, identity, labels) -> None:
+        check_labels(labels)
+        await self.store.set_labels(identity, labels)
 
     async def remove_station(self, identity) -> bool:
         return await self.store.remove_station(identity)

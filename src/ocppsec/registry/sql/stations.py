@@ -1,5 +1,6 @@
 """Stations and their password hashes in SQL."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -66,6 +67,7 @@ async def add(connection: AsyncConnection, station: NewStation) -> Station:
         "floor": station.profile,
         "target": station.profile,
         "added_at": station.added_at,
+        "labels": dict(station.labels),
     }
     await connection.execute(insert(table), added)
     if station.password_hash is not None:
@@ -106,6 +108,11 @@ async def set_target(connection: AsyncConnection, identity: str, target: Securit
     await registered(connection, identity)
     allowed = (table.c.identity == identity) & (table.c.floor <= target)
     await connection.execute(update(table).where(allowed).values(target=target))
+
+
+async def set_labels(connection: AsyncConnection, identity: str, labels: Mapping[str, str]) -> None:
+    await registered(connection, identity)
+    await connection.execute(update(table).where(table.c.identity == identity).values(labels=dict(labels)))
 
 
 async def raise_target(connection: AsyncConnection, identity: str, target: SecurityProfile) -> None:

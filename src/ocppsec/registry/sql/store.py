@@ -1,6 +1,6 @@
 """The store on SQL: each method names its query, its reader or its writer, and nothing else."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,10 @@ from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, Certific
 from ocppsec.registry.records import (
     Attempt,
     BootFacts,
+    Campaign,
+    CampaignChange,
+    CampaignLine,
+    CampaignMember,
     NewStation,
     Renewal,
     SecurityEventRecord,
@@ -23,7 +27,7 @@ from ocppsec.registry.records import (
     UpgradeChange,
     UpgradeStep,
 )
-from ocppsec.registry.sql import attempts, certificates, events, renewals, stations, upgrades
+from ocppsec.registry.sql import attempts, campaigns, certificates, events, renewals, stations, upgrades
 from ocppsec.registry.sql.admissions import Admissions
 from ocppsec.registry.sql.engine import Database, connect, outages, understood
 from ocppsec.registry.sql.late import Late
@@ -96,6 +100,9 @@ class SqlStore:
 
     async def set_target(self, identity: str, target: SecurityProfile) -> None:
         await self._write(None, stations.set_target, identity, target)
+
+    async def set_labels(self, identity: str, labels: Mapping[str, str]) -> None:
+        await self._write(None, stations.set_labels, identity, labels)
 
     async def raise_floor(self, identity: str, floor: SecurityProfile) -> SecurityProfile:
         before = await self._write(None, stations.raise_floor, identity, floor)
@@ -200,6 +207,37 @@ class SqlStore:
 
     async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
         return await self._read(renewals.of_station, identity, limit)
+
+    # -- campaigns --------------------------------------------------------------------------------------
+    async def begin_campaign(
+        self, campaign: Campaign, members: Sequence[CampaignMember], lines: Sequence[CampaignLine] = ()
+    ) -> Campaign:
+        return await self._write(None, campaigns.begin, campaign, members, lines)
+
+    async def save_campaign(self, change: CampaignChange) -> Campaign:
+        return await self._write(None, campaigns.save, change)
+
+    async def campaign(self, campaign_id: str) -> Campaign | None:
+        return await self._read(campaigns.one, campaign_id)
+
+    async def campaigns(self, *, limit: int = 20) -> list[Campaign]:
+        return await self._read(campaigns.newest, limit)
+
+    async def open_campaigns(self) -> list[Campaign]:
+        return await self._read(campaigns.all_open)
+
+    async def campaign_members(
+        self,
+        campaign_id: str,
+        *,
+        status: str | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> list[CampaignMember]:
+        return await self._read(campaigns.members_of, campaign_id, status, after, limit)
+
+    async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
+        return await self._read(campaigns.lines_of, campaign_id)
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -1,5 +1,7 @@
 """The tables, as the newest migration leaves them; a test holds the two together."""
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -81,6 +83,21 @@ class Profile(TypeDecorator[SecurityProfile]):
         return None if value is None else SecurityProfile(value)
 
 
+class Labels(TypeDecorator[Mapping[str, str]]):
+    """A few names with their values, kept as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, str] | None, dialect: Dialect) -> str:
+        del dialect
+        return json.dumps(dict(value or {}), sort_keys=True, ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, str]:
+        del dialect
+        return {} if value is None else dict(json.loads(value))
+
+
 metadata: Final = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -112,6 +129,7 @@ stations: Final = Table(
     Column("firmware_version", Text),
     Column("reported_serial_number", Text),
     Column("boot_reason", Text),
+    _needed("labels", Labels, server_default="{}"),
     CheckConstraint("floor BETWEEN 0 AND 3 AND target BETWEEN floor AND 3", name="profiles"),
 )
 
@@ -235,4 +253,41 @@ renewals: Final = Table(
         sqlite_where=text("open"),
         postgresql_where=text("open"),
     ),
+)
+
+campaigns: Final = Table(
+    "campaigns",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    _needed("name", Text),
+    _needed("target", Profile),
+    _needed("status", String(20)),
+    _needed("reason", Text),
+    _needed("state", Text),
+    _needed("version", Integer),
+    _needed("started_at", Moment),
+    Column("ended_at", Moment),
+)
+
+campaign_members: Final = Table(
+    "campaign_members",
+    metadata,
+    Column("campaign", String(64), ForeignKey("campaigns.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    # Without a foreign key: what became of a station stays told when it is gone.
+    _needed("identity", String(48)),
+    _needed("status", String(20)),
+    _needed("reason", Text),
+    _needed("state", Text),
+)
+
+campaign_lines: Final = Table(
+    "campaign_lines",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("campaign", String(64), ForeignKey("campaigns.id", ondelete="CASCADE"), index=True),
+    _needed("at", Moment),
+    _needed("what", Text),
+    _needed("detail", Text),
 )

@@ -1,0 +1,164 @@
+"""Campaigns over HTTP: the plan is the same as in a TOML file, as JSON."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Body, Header, Query, Response
+
+from ocppsec.csms.campaigner import UnknownCampaign
+from ocppsec.csms.errors import BadInput
+from ocppsec.csms.service import Csms
+from ocppsec.registry import records
+from ocppsec.upgrades.campaign import happenings
+from ocppsec.upgrades.campaign.plan import BadPlan, CampaignPlan, read_plan
+from ocppsec.upgrades.campaign.states import MemberStatus, Run, decode_member, decode_run
+from ocppsec.web import schemas
+from ocppsec.web.idempotency import MAX_KEY, Idempotency
+from ocppsec.web.paths import campaign_location
+from ocppsec.web.problems import Problem
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Plan = Annotated[
+    dict[str, Any],
+    Body(description="`to`, `select` and what else docs/howto/campaign.md tells of; durations as `10m`."),
+]
+COMMANDS: dict[str, happenings.Command] = {
+    "pause": happenings.Pause(),
+    "resume": happenings.Resume(),
+    "abort": happenings.Abort(),
+    "approve": happenings.Approve(),
+    "retry": happenings.Retry(),
+}
+
+
+def campaigns(csms: Csms) -> APIRouter:
+    router = APIRouter(prefix="/campaigns", tags=["campaigns"])
+    repeated: Idempotency[records.Campaign] = Idempotency()
+
+    @router.post("/plan")
+    async def plan_campaign(body: Plan) -> schemas.CampaignDryRun:
+        """What a campaign would do, station by station: who can be raised, who cannot and why. Changes nothing."""
+        planned = await csms.campaigner.plan(_read(body))
+        return schemas.CampaignDryRun(
+            plan=_told(planned.plan),
+            phases=list(planned.phases),
+            stations=[schemas.PlannedStation.model_validate(one) for one in planned.stations],
+        )
+
+    @router.post("", status_code=201)
+    async def begin_campaign(
+        body: Plan,
+        response: Response,
+        idempotency_key: Annotated[str | None, Header(max_length=MAX_KEY)] = None,
+    ) -> schemas.Campaign:
+        """Begin a campaign over the stations that are chosen now; `Location` tells where to follow it."""
+        plan = _read(body)
+        campaign = await repeated.once(idempotency_key, plan, lambda: csms.campaigner.begin(plan))
+        response.headers["Location"] = campaign_location(campaign.id)
+        return await _shown(csms, campaign)
+
+    @router.get("")
+    async def list_campaigns(limit: Limit = 20) -> schemas.CampaignList:
+        """The campaigns, newest first."""
+        found = await csms.store.campaigns(limit=limit)
+        return schemas.CampaignList(campaigns=[await _shown(csms, one) for one in found])
+
+    @router.get("/{campaign_id}")
+    async def show_campaign(campaign_id: str) -> schemas.CampaignWithHistory:
+        """Where a campaign stands: its plan, its phase, how many stations are where, and its history."""
+        campaign = await _known(csms, campaign_id)
+        lines = await csms.store.campaign_lines(campaign_id)
+        shown = await _shown(csms, campaign)
+        return schemas.CampaignWithHistory(
+            **shown.model_dump(),
+            plan=_told(decode_run(campaign.state).plan),
+            history=[schemas.CampaignLine.model_validate(line) for line in lines],
+        )
+
+    @router.get("/{campaign_id}/stations")
+    async def list_campaign_stations(
+        campaign_id: str, status: MemberStatus | None = None, limit: Limit = 100, cursor: int | None = None
+    ) -> schemas.CampaignStationPage:
+        """Its stations in their order, a page at a time, each with its status and reason."""
+        await _known(csms, campaign_id)
+        found = await csms.store.campaign_members(campaign_id, status=status, after=cursor, limit=limit + 1)
+        page = found[:limit]
+        return schemas.CampaignStationPage(
+            stations=[_station(campaign_id, one) for one in page],
+            next=str(page[-1].position) if len(found) > limit else None,
+        )
+
+    @router.post("/{campaign_id}/{command}")
+    async def tell_campaign(
+        campaign_id: str, command: Literal["pause", "resume", "abort", "approve", "retry"]
+    ) -> schemas.Campaign:
+        """Pause, resume, abort, open the next phase (approve), or try those again that failed (retry)."""
+        try:
+            return await _shown(csms, await csms.campaigner.tell(campaign_id, COMMANDS[command]))
+        except UnknownCampaign:
+            raise _unknown() from None
+
+    return router
+
+
+def _read(body: dict[str, Any]) -> CampaignPlan:
+    try:
+        return read_plan(body)
+    except BadPlan as error:
+        raise BadInput(str(error), "docs/howto/campaign.md tells what a plan may hold") from error
+
+
+def _told(plan: CampaignPlan) -> dict[str, Any]:
+    """Durations in seconds."""
+    told: dict[str, Any] = msgspec.to_builtins(plan)
+    return told
+
+
+async def _known(csms: Csms, campaign_id: str) -> records.Campaign:
+    campaign = await csms.store.campaign(campaign_id)
+    if campaign is None:
+        raise _unknown()
+    return campaign
+
+
+def _unknown() -> Problem:
+    return Problem(404, "unknown-campaign", "no campaign has this id", advice="ocppsec campaign list")
+
+
+async def _shown(csms: Csms, campaign: records.Campaign) -> schemas.Campaign:
+    run = decode_run(campaign.state)
+    counts = await csms.campaigner.counts(campaign.id)
+    return schemas.Campaign(
+        id=campaign.id,
+        name=campaign.name,
+        to=int(campaign.target),
+        select=run.plan.select,
+        status=run.status,
+        reason=campaign.reason,
+        phase=run.phase + 1,
+        phases=len(run.plan.phases),
+        phase_name=run.plan.phases[run.phase].name,
+        soaking_since=run.soaking_since,
+        per_minute=_rate(run),
+        stations={status: counts[status] for status in MemberStatus},
+        started_at=campaign.started_at,
+        ended_at=campaign.ended_at,
+    )
+
+
+def _rate(run: Run) -> float:
+    return round(run.rate, 3)
+
+
+def _station(campaign_id: str, record: records.CampaignMember) -> schemas.CampaignStation:
+    member = decode_member(record.state)
+    return schemas.CampaignStation(
+        identity=member.identity,
+        kind=member.kind,
+        status=member.status,
+        reason=member.reason,
+        tries=member.tries,
+        upgrade=f"{campaign_id}-{member.position}-{member.tries}" if member.tries else None,
+        began_at=member.began_at,
+        ended_at=member.ended_at,
+    )

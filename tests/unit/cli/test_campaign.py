@@ -1,0 +1,86 @@
+"""``ocppsec campaign``: the plan it reads, and how watching ends."""
+
+import pytest
+
+from ocppsec.cli.campaign import read_plan, watch
+from ocppsec.cli.failure import ExitCode, Failure
+
+
+def test_one_grammar(tmp_path):
+    """File and command line are one plan; what the command line says goes over the file."""
+    file = tmp_path / "plan.toml"
+    file.write_text('to = 2\nselect = "all"\n[rate]\nper_minute = 1\nin_flight = 7\n')
+    settings = ["rate.per_minute=60", "wait.away=10m", 'phases=[{stations=1, soak="1h"}, {percent=100}]']
+
+    assert read_plan(file, "site=de-*", 3, settings) == {
+        "to": 3,
+        "select": "site=de-*",
+        "rate": {"per_minute": 60, "in_flight": 7},
+        "wait": {"away": "10m"},
+        "phases": [{"stations": 1, "soak": "1h"}, {"percent": 100}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        pytest.param("to = ", [], id="no TOML"),
+        pytest.param("to = 2", ["rate"], id="no value"),
+        pytest.param("to = 2", ["=3"], id="no key"),
+        pytest.param("to = 2", ["to.x=3"], id="no keys of its own"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path, text, settings):
+    """What cannot be read is a usage error."""
+    file = tmp_path / "plan.toml"
+    file.write_text(text)
+    with pytest.raises(Failure) as failed:
+        read_plan(file, None, None, settings)
+    assert failed.value.code is ExitCode.USAGE
+
+
+def test_a_missing_file(tmp_path):
+    """A file that is not there is a usage error."""
+    with pytest.raises(Failure, match="cannot be read"):
+        read_plan(tmp_path / "none.toml", None, None, [])
+
+
+def campaign(status, *history, **stations):
+    lines = [{"at": "2026-11-22T12:00:00Z", "what": what, "detail": ""} for what in history]
+    counts = {"done": 0, "failed": 0, "lost": 0, "away": 0, **stations}
+    return {"id": "c1", "status": status, "reason": "because", "stations": counts, "history": lines}
+
+
+def play(looks, timeout=100.0):
+    clock = iter(range(1000))
+    seen = iter(looks)
+    watch(lambda: next(seen), timeout=timeout, as_json=False, clock=lambda: next(clock), pause=lambda _: None)
+
+
+def test_watching(capsys):
+    """History and counts are told as they change, once, also over a time in which the server is away."""
+    running = campaign("running", "begun")
+    play([running, None, running, campaign("done", "begun", "done", done=2)])
+
+    told = capsys.readouterr().out
+    assert told.count("begun") == told.count("12:00:00  done") == 1
+    assert "2 done" in told
+
+
+@pytest.mark.parametrize(
+    ("looks", "code", "says"),
+    [
+        pytest.param([campaign("done", done=1, failed=1)], ExitCode.FAILED, "not all", id="some failed"),
+        pytest.param([campaign("done", lost=1)], ExitCode.FAILED, "not all", id="lost"),
+        pytest.param([campaign("stopped")], ExitCode.FAILED, "stopped", id="stopped"),
+        pytest.param([campaign("waiting")], ExitCode.FAILED, "waiting", id="a person is needed"),
+        pytest.param([campaign("aborted")], ExitCode.FAILED, "aborted", id="aborted"),
+        pytest.param([campaign("running")] * 9, ExitCode.TIMED_OUT, "has not ended", id="too late"),
+        pytest.param([None] * 9, ExitCode.TIMED_OUT, "has not ended", id="server away"),
+    ],
+)
+def test_how_watching_ends(looks, code, says):
+    """Exit code 0 means that all were raised; everything else says what it is."""
+    with pytest.raises(Failure, match=says) as failed:
+        play(looks, timeout=5)
+    assert failed.value.code is code

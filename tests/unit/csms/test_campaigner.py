@@ -1,0 +1,435 @@
+"""What carries campaigns out: rows first, upgrades begun once, whatever is killed in between."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from ocppsec.certificates.hash_data import CertificateHashData
+from ocppsec.csms.campaigner import Campaigner, UnknownCampaign
+from ocppsec.csms.dry_run import facts_of
+from ocppsec.csms.errors import BadInput
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.memory import MemoryStore
+from ocppsec.registry.open import open_store
+from ocppsec.registry.records import BootFacts, NewStation, Upgrade, UpgradeChange, UpgradeStatus
+from ocppsec.registry.store import StoreUnavailable, UpgradeInProgress
+from ocppsec.upgrades.campaign.happenings import Abort, Pause, Resume, Retry
+from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.upgrades.states import Done, Failed, encode_state
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+PLAN = {
+    "to": 2,
+    "select": "all",
+    "phases": [{"percent": 100}],
+    "rate": {"per_minute": 6000},
+    "stop": {"lost": 99},
+}
+HASH = CertificateHashData(
+    hash_algorithm="SHA256", issuer_name_hash="ab", issuer_key_hash="cd", serial_number="1"
+)
+
+
+class Fleet:
+    """The CSMS as campaigns see it; upgrades end when the test says so."""
+
+    organization = "CSO"
+    authority = SimpleNamespace(
+        root_pem="-----BEGIN CERTIFICATE-----\n",
+        root_hash_data=lambda algorithm: replace(HASH, hash_algorithm=algorithm),
+    )
+
+    def __init__(self, store):
+        self.store = store
+        self.now = START
+        self.connected = {}
+        self.begun = []
+        self.events = []
+
+    def url_for(self, profile):
+        return {2: "wss://h:1/ocpp", 3: "wss://h:2/ocpp"}.get(profile)
+
+    def present(self):
+        return dict(self.connected)
+
+    @property
+    def upgrading(self):
+        return frozenset()
+
+    async def add(self, identity, *, profile=1, model="M", **labels):
+        await self.store.add_station(
+            NewStation(
+                identity=identity,
+                serial_number=f"SN-{identity}",
+                profile=SecurityProfile(profile),
+                password_hash=None,
+                added_at=START,
+                labels=labels,
+            )
+        )
+        facts = BootFacts(
+            at=START,
+            profile=SecurityProfile(profile),
+            vendor="V",
+            model=model,
+            firmware_version="2.1",
+            serial_number=f"SN-{identity}",
+            reason="PowerUp",
+        )
+        await self.store.record_boot(identity, facts)
+        self.connected[identity] = profile
+
+    async def begin_upgrade(self, identity, to, *, upgrade_id=None):
+        upgrade = Upgrade(
+            id=upgrade_id,
+            identity=identity,
+            target=SecurityProfile(to),
+            status=UpgradeStatus.OPEN,
+            step="",
+            reason="",
+            state="",
+            version=0,
+            deadline=None,
+            started_at=self.now,
+        )
+        kept = await self.store.begin_upgrade(upgrade)
+        self.begun.append(upgrade_id)
+        return kept
+
+    async def end(self, upgrade_id, state):
+        upgrade = await self.store.upgrade(upgrade_id)
+        failed = isinstance(state, Failed)
+        ended = replace(
+            upgrade,
+            status=UpgradeStatus.FAILED if failed else UpgradeStatus.DONE,
+            reason=state.reason if failed else "",
+            state=encode_state(state),
+            ended_at=self.now,
+        )
+        await self.store.save_upgrade(UpgradeChange(upgrade=ended))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def fleet(request, tmp_path):
+    store = MemoryStore() if request.param == "memory" else await open_store(tmp_path / "registry.db")
+    yield Fleet(store)
+    await store.close()
+
+
+async def new(fleet):
+    """A campaigner that has just been started, and looks only when the test says so."""
+    campaigner = Campaigner(fleet, emit=fleet.events.append, now=lambda: fleet.now, look_seconds=3600)
+    await campaigner.start()
+    await campaigner.stop()
+    return campaigner
+
+
+async def look(fleet, campaigner, seconds=1):
+    fleet.now += timedelta(seconds=seconds)
+    for held in list(campaigner._held.values()):
+        await campaigner._look_after(held)
+
+
+async def statuses(fleet, campaign):
+    return {one.identity: one.status for one in await fleet.store.campaign_members(campaign.id)}
+
+
+DONE = Done(profile=2)
+REFUSED = Failed(reason="refused", step="here")
+LOST = Failed(reason="away", step="there", lost_contact=True)
+
+
+# -- the course ---------------------------------------------------------------------------------------------
+async def test_from_begin_to_end(fleet):
+    """Each station is begun, and what became of its upgrade is kept, lost contact apart."""
+    for identity in ("CP1", "CP2", "CP3"):
+        await fleet.add(identity)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    for upgrade_id, state in zip(fleet.begun, (DONE, REFUSED, LOST), strict=True):
+        await fleet.end(upgrade_id, state)
+    await look(fleet, campaigner)
+
+    assert await statuses(fleet, campaign) == {"CP1": "done", "CP2": "failed", "CP3": "lost"}
+    ended = await fleet.store.campaign(campaign.id)
+    assert (ended.status, ended.ended_at) == ("done", fleet.now)
+    assert [line.what for line in await fleet.store.campaign_lines(campaign.id)] == ["begun", "done"]
+    assert [event.what for event in fleet.events] == ["begun", "done"]
+
+
+async def test_killed_after_each_step(fleet):
+    """Started anew before every look, a campaign still begins each upgrade once and ends all of them."""
+    for number in range(4):
+        await fleet.add(f"CP{number}")
+    campaign = await (await new(fleet)).begin(
+        read_plan(PLAN | {"rate": {"per_minute": 6000, "in_flight": 1}})
+    )
+    for _ in range(12):
+        await look(fleet, await new(fleet))
+        for one in await fleet.store.open_upgrades():
+            await fleet.end(one.id, DONE)
+
+    assert len(fleet.begun) == len(set(fleet.begun)) == 4
+    assert set((await statuses(fleet, campaign)).values()) == {"done"}
+
+
+async def test_killed_between_decision_and_effect(fleet):
+    """Killed after the decision was kept, before or after the upgrade began: begun once, and found again."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+
+    class Killed(BaseException):
+        pass
+
+    really = fleet.begin_upgrade
+
+    async def dies_before(*arguments, **more):
+        raise Killed
+
+    async def dies_after(*arguments, **more):
+        await really(*arguments, **more)
+        raise Killed
+
+    for dying in (dies_before, dies_before, dies_after):
+        fleet.begin_upgrade = dying
+        with pytest.raises(Killed):
+            await look(fleet, await new(fleet))
+        assert await statuses(fleet, campaign) == {"CP1": "starting"}
+    fleet.begin_upgrade = really
+    await look(fleet, await new(fleet))
+
+    assert len(fleet.begun) == 1
+    assert await statuses(fleet, campaign) == {"CP1": "running"}
+
+
+async def test_the_store_is_away(fleet):
+    """What cannot be kept is not done; when the store is back it goes on."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    await campaigner.begin(read_plan(PLAN))
+    really = fleet.store.save_campaign
+
+    async def away(change):
+        raise StoreUnavailable("locked")
+
+    fleet.store.save_campaign = away
+    await look(fleet, campaigner)
+    assert fleet.begun == []
+    assert [event.name for event in fleet.events][-1] == "store-unavailable"
+    fleet.store.save_campaign = really
+    await look(fleet, campaigner)
+    assert len(fleet.begun) == 1
+
+
+async def test_somebody_else_has_an_upgrade_open(fleet):
+    """A station with another open upgrade has its turn when that has ended."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await fleet.begin_upgrade("CP1", 2, upgrade_id="by-hand")
+    await look(fleet, campaigner)
+    assert await statuses(fleet, campaign) == {"CP1": "pending"}
+    await fleet.end("by-hand", REFUSED)
+    await look(fleet, campaigner, 31)
+
+    assert await statuses(fleet, campaign) == {"CP1": "running"}
+
+
+async def test_removed_stations(fleet):
+    """Stations that are removed, before their turn or during it, end with that reason."""
+    for identity in ("CP1", "CP2"):
+        await fleet.add(identity)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN | {"rate": {"per_minute": 6000, "in_flight": 1}}))
+    await look(fleet, campaigner)
+    begun = "CP1" if (await statuses(fleet, campaign))["CP1"] == "running" else "CP2"
+    for identity in (begun, *({"CP1", "CP2"} - {begun})):
+        await fleet.store.remove_station(identity)
+    await look(fleet, campaigner)
+    await look(fleet, campaigner)
+
+    assert set((await statuses(fleet, campaign)).values()) == {"skipped"}
+
+
+async def test_came_after_all(fleet):
+    """A lost station that is back on the new profile while the campaign runs counts as done."""
+    for identity in ("CP1", "CP2"):
+        await fleet.add(identity)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    first = fleet.begun[0]
+    await fleet.end(first, LOST)
+    lost = (await fleet.store.upgrade(first)).identity
+    await look(fleet, campaigner)
+    assert (await statuses(fleet, campaign))[lost] == "lost"
+    fleet.connected[lost] = 2
+    await look(fleet, campaigner)
+
+    assert (await statuses(fleet, campaign))[lost] == "done"
+
+
+# -- what people ask for ------------------------------------------------------------------------------------
+async def test_commands(fleet):
+    """Pause and resume are kept, also over a restart; what has no meaning is refused with what is."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    assert (await campaigner.tell(campaign.id, Pause())).status == "paused"
+    campaigner = await new(fleet)
+    await look(fleet, campaigner)
+    assert fleet.begun == []
+    with pytest.raises(BadInput, match="the campaign is paused"):
+        await campaigner.tell(campaign.id, Pause())
+    assert (await campaigner.tell(campaign.id, Resume())).status == "running"
+    await look(fleet, campaigner)
+    assert len(fleet.begun) == 1
+
+
+async def test_retry_of_a_campaign_that_has_ended(fleet):
+    """Retry opens it again, with a new upgrade for those that failed; other commands are refused."""
+    for identity in ("CP1", "CP2"):
+        await fleet.add(identity)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    await fleet.end(fleet.begun[0], REFUSED)
+    await fleet.end(fleet.begun[1], DONE)
+    await look(fleet, campaigner)
+    campaigner = await new(fleet)
+    with pytest.raises(BadInput, match="has ended"):
+        await campaigner.tell(campaign.id, Abort())
+    assert (await campaigner.tell(campaign.id, Retry())).ended_at is None
+    await look(fleet, campaigner)
+
+    assert len(set(fleet.begun)) == 3
+    await fleet.end(fleet.begun[2], DONE)
+    await look(fleet, campaigner)
+    assert set((await statuses(fleet, campaign)).values()) == {"done"}
+    with pytest.raises(BadInput, match="nothing to do"):
+        await campaigner.tell(campaign.id, Retry())
+    assert campaigner._held == {}
+
+
+async def test_unknown(fleet):
+    """A campaign nobody began cannot be told anything."""
+    with pytest.raises(UnknownCampaign):
+        await (await new(fleet)).tell("x", Pause())
+
+
+async def test_a_campaign_of_nobody(fleet):
+    """When no station can be raised nothing begins, and the first reason is told."""
+    await fleet.add("CP1", profile=2)
+    campaigner = await new(fleet)
+
+    with pytest.raises(BadInput, match="none can be raised; the first: is on profile 2 already"):
+        await campaigner.begin(read_plan(PLAN))
+    with pytest.raises(BadInput, match="of 0 chosen stations"):
+        await campaigner.begin(read_plan(PLAN | {"select": "identity=X*"}))
+    assert await fleet.store.campaigns() == []
+
+
+async def test_one_bug_stops_one_campaign(fleet):
+    """What nobody foresaw in one campaign is told to the loop, and the others go on."""
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+    await fleet.add("CP1")
+    await fleet.add("CP2")
+    campaigner = await new(fleet)
+    broken = await campaigner.begin(read_plan(PLAN | {"select": "identity=CP1"}))
+    await campaigner.begin(read_plan(PLAN | {"select": "identity=CP2"}))
+    campaigner._held[broken.id].run = None
+    await look(fleet, campaigner)
+
+    assert told == [f"error in campaign {broken.id}; it stands still"]
+    assert len(fleet.begun) == 1
+
+
+async def test_it_looks_by_itself(fleet):
+    """Started, it looks again and again until it is stopped."""
+    await fleet.add("CP1")
+    campaigner = Campaigner(fleet, emit=fleet.events.append, now=lambda: fleet.now, look_seconds=0.001)
+    await campaigner.start()
+    await campaigner.begin(read_plan(PLAN))
+    async with asyncio.timeout(10):
+        while not fleet.begun:
+            await asyncio.sleep(0)
+    await campaigner.stop()
+    await campaigner.stop()
+
+
+# -- the dry run --------------------------------------------------------------------------------------------
+async def test_plan(fleet):
+    """The dry run says who can, who cannot and why, who is away, and what happened to others of the kind."""
+    await fleet.add("CP1", model="Bad", site="de")
+    await fleet.add("CP2", model="Bad", site="de")
+    await fleet.add("CP3", profile=2, site="de")
+    await fleet.add("CP4", site="fr")
+    await fleet.add("CP5", profile=0, site="de")
+    campaigner = await new(fleet)
+    await campaigner.begin(read_plan(PLAN | {"select": "identity=CP1"}))
+    await look(fleet, campaigner)
+    await fleet.end(fleet.begun[0], REFUSED)
+    await look(fleet, campaigner)
+    del fleet.connected["CP2"]
+    before = await fleet.store.campaigns()
+    phases = [{"stations": 1}, {"percent": 100}]
+    planned = await campaigner.plan(read_plan(PLAN | {"select": "site=de", "phases": phases}))
+
+    rows = {row.identity: row for row in planned.stations}
+    assert sorted(rows) == ["CP1", "CP2", "CP3", "CP5"]
+    assert [rows[identity].can for identity in sorted(rows)] == [True, True, False, False]
+    assert rows["CP3"].reason == "is on profile 2 already"
+    assert "profile 0" in rows["CP5"].reason
+    assert rows["CP2"].note == "is away now; 1 of this kind failed before: refused"
+    assert [rows[identity].phase for identity in sorted(rows)] == [1, 2, None, None]
+    assert planned.phases == (1, 2)
+    assert await fleet.store.campaigns() == before
+
+
+async def test_what_was_judged_is_kept(fleet):
+    """A station that cannot be raised is in the campaign, with the reason, and never begun."""
+    await fleet.add("CP1")
+    await fleet.add("CP2", profile=2)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+
+    assert await statuses(fleet, campaign) == {"CP1": "running", "CP2": "skipped"}
+
+
+async def test_facts(fleet):
+    """What a selection sees: labels, and facts that no label can pretend; what is unknown is absent."""
+    await fleet.store.add_station(
+        NewStation(
+            identity="CP1",
+            serial_number="SN",
+            profile=SecurityProfile(1),
+            password_hash=None,
+            added_at=START,
+            labels={"site": "de", "floor": "3"},
+        )
+    )
+    facts = facts_of(await fleet.store.station("CP1"), connected=False)
+
+    assert facts == {
+        "identity": "CP1",
+        "serial": "SN",
+        "site": "de",
+        "floor": "1",
+        "target": "1",
+        "connected": "no",
+    }
+
+
+async def test_the_id_of_an_upgrade_is_taken(fleet):
+    """Two tries of one station have different upgrades, the same try has the same."""
+    await fleet.add("CP1")
+    await fleet.begin_upgrade("CP1", 2, upgrade_id="u1")
+    with pytest.raises(UpgradeInProgress):
+        await fleet.begin_upgrade("CP1", 2, upgrade_id="u2")

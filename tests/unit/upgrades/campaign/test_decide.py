@@ -1,0 +1,503 @@
+"""What a campaign does next."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+
+from ocppsec.upgrades.campaign.begin import Candidate, begin, snapshot
+from ocppsec.upgrades.campaign.decide import decide
+from ocppsec.upgrades.campaign.happenings import (
+    Abort,
+    Approve,
+    Begin,
+    Begun,
+    CameAfterAll,
+    Ended,
+    Gone,
+    Look,
+    NotBegun,
+    Note,
+    Outcome,
+    Pause,
+    Resume,
+    Retry,
+)
+from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.upgrades.campaign.states import CampaignStatus as Status
+from ocppsec.upgrades.campaign.states import MemberStatus as Member
+from ocppsec.upgrades.campaign.states import decode_member, decode_run, encode_member, encode_run
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+AT_ONCE = {"phases": [{"percent": 100}], "rate": {"per_minute": 6000, "in_flight": 100}}
+
+
+class Campaign:
+    """A campaign over stations CP0, CP1, …, played by hand; everybody is there unless said otherwise."""
+
+    def __init__(self, stations, plan=AT_ONCE, candidates=None, **more):
+        self.run = begin(read_plan({"to": 3, "select": "all", **plan, **more}))
+        named = candidates or [Candidate(identity=f"CP{number}", kind="") for number in range(stations)]
+        self.members = {member.identity: member for member in snapshot(named)}
+        self.away, self.busy = set(), set()
+        self.now = START
+        self.began, self.notes = [], []
+
+    def happens(self, *events):
+        decision = decide(self.run, self.members, events, self.now)
+        self.run = decode_run(encode_run(decision.run))
+        self.members |= {one.identity: decode_member(encode_member(one)) for one in decision.changed}
+        begun = [effect.member.identity for effect in decision.effects if isinstance(effect, Begin)]
+        self.notes += [effect for effect in decision.effects if isinstance(effect, Note)]
+        self.began += begun
+        return begun
+
+    def look(self, seconds=0):
+        self.now += timedelta(seconds=seconds)
+        begun = self.happens(Look(present=set(self.members) - self.away, busy=self.busy))
+        self.happens(*(Begun(identity) for identity in begun))
+        return begun
+
+    def end(self, identity, outcome=Outcome.DONE, reason=""):
+        self.happens(Ended(identity, outcome, reason))
+
+    def status(self, identity):
+        return self.members[identity].status
+
+    def of(self, status):
+        return [identity for identity, member in self.members.items() if member.status is status]
+
+
+# -- order, rate, flights -----------------------------------------------------------------------------------
+def test_all_go_well():
+    """Every station is begun once and ends where it should be; then the campaign is done."""
+    campaign = Campaign(3)
+
+    campaign.look()
+    campaign.look(1)
+    for identity in campaign.began:
+        campaign.end(identity)
+    campaign.look(1)
+
+    assert sorted(campaign.began) == ["CP0", "CP1", "CP2"]
+    assert campaign.run.status is Status.DONE
+
+
+def test_most_in_flight():
+    """No more than so many upgrades are under way; the end of one makes room for the next."""
+    campaign = Campaign(5, AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 2}})
+
+    assert len(campaign.look(1)) == 2
+    assert campaign.look(1) == []
+    campaign.end(campaign.began[0], Outcome.FAILED)
+    assert len(campaign.look(1)) == 1
+
+
+def test_rate():
+    """Stations are begun evenly, so many a minute; a long pause is not made up for."""
+    campaign = Campaign(100, AT_ONCE | {"rate": {"per_minute": 12, "in_flight": 100}})
+
+    begun = [len(campaign.look(1)) for _ in range(60)]
+    assert sum(begun) in (12, 13)
+    assert max(begun) == 1
+    campaign.look(3600)
+    assert len(campaign.began) <= 14
+
+
+def test_rate_grows_and_falls_back():
+    """After successes the rate doubles up to its bound; one failure takes it back to the beginning."""
+    rate = {"per_minute": 10, "most_per_minute": 35, "grow_after": 2, "in_flight": 100}
+    campaign = Campaign(9, AT_ONCE | {"rate": rate}, stop={"failed_percent": 100})
+    seen = []
+    for _ in range(7):
+        campaign.look(60)
+        campaign.end(campaign.began[-1])
+        seen.append(campaign.run.rate)
+
+    assert seen == [10, 20, 20, 35, 35, 35, 35]
+    campaign.look(60)
+    campaign.end(campaign.began[-1], Outcome.FAILED)
+    assert campaign.run.rate == 10
+
+
+def test_the_canary_meets_every_kind():
+    """The first few stations are of different kinds; those that cannot be raised come last, with the reason."""
+    kinds = {"CP1": "A", "CP2": "A", "CP3": "A", "CP4": "B", "CP5": "C"}
+    candidates = [Candidate(identity=identity, kind=kind) for identity, kind in kinds.items()]
+    members = snapshot([*candidates, Candidate(identity="CP0", kind="D", objection="on profile 3 already")])
+
+    assert [member.identity for member in members] == ["CP1", "CP4", "CP5", "CP2", "CP3", "CP0"]
+    assert (members[-1].status, members[-1].reason) == (Member.SKIPPED, "on profile 3 already")
+
+
+# -- phases -------------------------------------------------------------------------------------------------
+PHASES = {
+    "phases": [{"stations": 2, "soak": 100, "stop_at": 1}, {"percent": 50}, {"percent": 100}],
+    "rate": {"per_minute": 6000, "in_flight": 100},
+}
+
+
+def finish(campaign, outcome=Outcome.DONE):
+    for identity in campaign.of(Member.RUNNING):
+        campaign.end(identity, outcome)
+
+
+def test_canary_soak_and_shares():
+    """The canary goes first, soaks, then the shares follow, those before counted in."""
+    campaign = Campaign(10, PHASES)
+
+    campaign.look()
+    campaign.look(1)
+    assert len(campaign.began) == 2
+    finish(campaign)
+    campaign.look(1)
+    campaign.look(98)
+    assert len(campaign.began) == 2, "it soaks"
+    campaign.look(2)
+    campaign.look(1)
+    campaign.look(1)
+    assert len(campaign.began) == 5
+    finish(campaign)
+    for _ in range(3):
+        campaign.look(1)
+    assert len(campaign.began) == 10
+
+
+def test_a_failed_canary_stops_all():
+    """One station of the canary fails: nothing more is begun, with the reason."""
+    campaign = Campaign(10, PHASES)
+    campaign.look(1)
+    campaign.look(1)
+    campaign.end("CP0", Outcome.FAILED, "refused")
+    campaign.end("CP1")
+
+    assert [campaign.look(200) for _ in range(3)] == [[], [], []]
+    assert campaign.run.status is Status.STOPPED
+    assert "the phase stops at 1" in campaign.run.reason
+
+
+def test_a_canary_is_filled_by_who_is_there():
+    """A station that is away does not hold the canary up; it has its turn later."""
+    campaign = Campaign(4, PHASES)
+    campaign.away = {"CP0"}
+
+    campaign.look(1)
+    campaign.look(1)
+    assert campaign.began == ["CP1", "CP2"]
+    finish(campaign)
+    campaign.look(1)
+    campaign.look(101)
+    campaign.away = set()
+    campaign.look(1)
+    campaign.look(1)
+    campaign.look(1)
+    assert campaign.began[2:] == ["CP0", "CP3"]
+
+
+def test_a_person_opens_the_next_phase():
+    """With a gate for persons the campaign waits behind the phase until somebody approves, once for each gate."""
+    phases = [{"stations": 1, "gate": "person"}, {"stations": 2, "gate": "person"}, {"percent": 100}]
+    campaign = Campaign(4, AT_ONCE | {"phases": phases})
+    campaign.look()
+    finish(campaign)
+    campaign.look(1)
+
+    assert campaign.run.status is Status.WAITING
+    assert campaign.look(10_000) == []
+    campaign.happens(Approve())
+    campaign.look(1)
+    campaign.look(1)
+    assert len(campaign.began) == 2
+    finish(campaign)
+    campaign.look(1)
+    assert campaign.run.status is Status.WAITING
+
+
+def test_approval_may_come_early():
+    """Who approves before the phase is through is not asked again."""
+    campaign = Campaign(2, AT_ONCE | {"phases": [{"stations": 1, "gate": "person"}, {"percent": 100}]})
+    campaign.look()
+    campaign.happens(Approve())
+    finish(campaign)
+    campaign.look(1)
+    campaign.look(1)
+
+    assert len(campaign.began) == 2
+
+
+# -- stop rules ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("stop", "outcomes", "reason"),
+    [
+        pytest.param({"lost": 1}, "l", "lost contact with 1", id="lost"),
+        pytest.param({"lost": 2}, "l", None, id="fewer lost"),
+        pytest.param({"lost": 1}, "ff", None, id="a failure is no lost contact"),
+        pytest.param({"failed": 2, "lost": 9}, "ff", "2 failed", id="failed"),
+        pytest.param({"failed": 2, "lost": 9}, "fl", None, id="lost contact is counted apart"),
+        pytest.param({"failed_percent": 50, "at_least": 4, "lost": 9}, "dffl", "3 of 4 failed", id="share"),
+        pytest.param({"failed_percent": 50, "at_least": 4, "lost": 9}, "ddff", None, id="share not exceeded"),
+        pytest.param({"failed_percent": 50, "at_least": 4, "lost": 9}, "fff", None, id="too few for a share"),
+        pytest.param({"failed_percent": 0, "at_least": 1}, "f", "1 of 1 failed", id="none may fail"),
+        pytest.param({"failed_percent": 100, "at_least": 1, "lost": 9}, "ff", None, id="all may fail"),
+    ],
+)
+def test_stop_rules(stop, outcomes, reason):
+    """A stop rule fires at its bound and not before, and says so."""
+    words = {"d": Outcome.DONE, "f": Outcome.FAILED, "l": Outcome.LOST}
+    campaign = Campaign(8, AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": len(outcomes)}}, stop=stop)
+    campaign.look(1)
+    for identity, outcome in zip(campaign.of(Member.RUNNING), outcomes, strict=True):
+        campaign.end(identity, words[outcome])
+    begun = campaign.look(1)
+
+    if reason is None:
+        assert (campaign.run.status, bool(begun)) == (Status.RUNNING, True)
+    else:
+        assert (campaign.run.status, begun) == (Status.STOPPED, [])
+        assert reason in campaign.run.reason
+
+
+def test_a_stopped_campaign_goes_on_and_counts_from_there():
+    """A person resumes: what failed before is forgiven, and the rule fires again at its bound."""
+    campaign = Campaign(9, AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 1}}, stop={"lost": 1})
+    campaign.look()
+    finish(campaign, Outcome.LOST)
+    campaign.look(1)
+    assert campaign.run.status is Status.STOPPED
+    campaign.happens(Resume())
+
+    assert len(campaign.look(1)) == 1
+    finish(campaign, Outcome.LOST)
+    campaign.look(1)
+    assert campaign.run.status is Status.STOPPED
+
+
+# -- persons ------------------------------------------------------------------------------------------------
+def test_pause_and_resume():
+    """Paused nothing is begun, what is under way ends; resumed it goes on."""
+    campaign = Campaign(4, AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 2}})
+    campaign.look(1)
+    campaign.happens(Pause())
+    finish(campaign)
+
+    assert campaign.look(1) == []
+    assert len(campaign.of(Member.DONE)) == 2
+    campaign.happens(Resume())
+    assert len(campaign.look(1)) == 2
+
+
+def test_abort():
+    """Aborted nothing is begun; what is under way comes to its end and then it has ended, each with a reason."""
+    campaign = Campaign(3, AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 1}}, retry={"failed": 3})
+    campaign.look(1)
+    campaign.happens(Abort())
+    campaign.look(1)
+    assert campaign.run.status is Status.ABORTING
+    finish(campaign, Outcome.FAILED)
+    campaign.look(1)
+
+    assert campaign.run.status is Status.ABORTED
+    assert len(campaign.began) == 1
+    assert campaign.of(Member.PENDING) == []
+    assert all(campaign.members[identity].reason for identity in campaign.of(Member.SKIPPED))
+
+
+@pytest.mark.parametrize(
+    "event", [Pause(), Resume(), Approve(), Abort(), Ended("CP0", Outcome.LOST), Begun("X")]
+)
+def test_what_has_ended_stays_ended(event):
+    """A campaign that is done does not move by what comes late."""
+    campaign = Campaign(1)
+    campaign.look()
+    finish(campaign)
+    campaign.look(1)
+    before = campaign.run, campaign.members
+    campaign.happens(event)
+    campaign.look(1)
+
+    assert (campaign.run, campaign.members) == before
+
+
+def test_retry():
+    """Those that failed, were lost or away are tried again, each with a new try; who is done stays done."""
+    campaign = Campaign(4, stop={"lost": 9}, wait={"away": 10})
+    campaign.away = {"CP3"}
+    campaign.look(1)
+    campaign.end("CP0")
+    campaign.end("CP1", Outcome.FAILED, "refused")
+    campaign.end("CP2", Outcome.LOST, "away")
+    campaign.look(11)
+    campaign.look(1)
+    assert campaign.run.status is Status.DONE
+    campaign.away = set()
+    campaign.happens(Retry())
+
+    assert sorted(campaign.look(1)) == ["CP1", "CP2", "CP3"]
+    assert campaign.members["CP1"].tries == 2
+    assert campaign.status("CP0") is Member.DONE
+
+
+def test_tried_again_by_itself():
+    """A failure of a kind with retries left is tried again after the pause, and does not stop the campaign."""
+    campaign = Campaign(2, retry={"failed": 1, "pause": 60}, stop={"failed": 1})
+    campaign.look(1)
+    campaign.end("CP0", Outcome.FAILED)
+    campaign.end("CP1")
+
+    assert campaign.look(59) == []
+    assert campaign.look(1) == ["CP0"]
+    campaign.end("CP0", Outcome.FAILED, "again")
+    campaign.look(1)
+    assert (campaign.status("CP0"), campaign.run.status) == (Member.FAILED, Status.STOPPED)
+
+
+# -- who is not there ---------------------------------------------------------------------------------------
+def test_away_within_bounds():
+    """A station that is away is waited for, and ends with a reason when it does not come."""
+    campaign = Campaign(2, wait={"away": 100})
+    campaign.away = {"CP1"}
+    campaign.look()
+    finish(campaign)
+
+    campaign.look(99)
+    assert (campaign.status("CP1"), campaign.run.status) == (Member.PENDING, Status.RUNNING)
+    campaign.look(1)
+    campaign.look(1)
+    assert campaign.status("CP1") is Member.AWAY
+    assert "away" in campaign.members["CP1"].reason
+    assert campaign.run.status is Status.DONE
+
+
+def test_busy():
+    """A station with another upgrade is not begun until that has ended."""
+    campaign = Campaign(1)
+    campaign.busy = {"CP0"}
+    assert campaign.look() == []
+    campaign.busy = set()
+
+    assert campaign.look(1) == ["CP0"]
+
+
+def test_busy_after_all():
+    """Somebody else began an upgrade in the same moment: it has not been a try, and its turn comes again."""
+    campaign = Campaign(1)
+    campaign.happens(Look(present={"CP0"}, busy=set()))
+    campaign.happens(NotBegun("CP0", "another upgrade is open", busy=True))
+    assert campaign.members["CP0"].tries == 0
+    assert campaign.look(29) == []
+
+    assert campaign.look(1) == ["CP0"]
+    assert campaign.members["CP0"].tries == 1
+
+
+def test_cannot_be_begun():
+    """What cannot be begun for good is skipped with the reason."""
+    campaign = Campaign(1)
+    campaign.happens(Look(present={"CP0"}, busy=set()))
+    campaign.happens(NotBegun("CP0", "no door serves profile 3"))
+    campaign.look(1)
+
+    assert (campaign.status("CP0"), campaign.members["CP0"].reason) == (
+        Member.SKIPPED,
+        "no door serves profile 3",
+    )
+    assert campaign.run.status is Status.DONE
+
+
+def test_time_in_which_nobody_could_be_begun_does_not_count():
+    """What passes while a phase soaks, or the campaign is paused, is not counted as a station's absence."""
+    phases = [{"stations": 1, "soak": 1000}, {"percent": 100}]
+    campaign = Campaign(2, AT_ONCE | {"phases": phases}, wait={"away": 100})
+    campaign.away = {"CP0"}
+    campaign.look()
+    finish(campaign)
+    campaign.look(1)
+    campaign.look(1000)
+    campaign.look(1)
+    assert campaign.status("CP0") is Member.PENDING
+    campaign.happens(Pause())
+    campaign.look(500)
+    campaign.happens(Resume())
+    campaign.look(1)
+
+    assert campaign.status("CP0") is Member.PENDING
+
+
+def test_came_after_all():
+    """A station that was lost and comes on the new profile after all is done."""
+    campaign = Campaign(1)
+    campaign.look()
+    finish(campaign, Outcome.LOST)
+    campaign.happens(CameAfterAll("CP0"))
+
+    assert campaign.status("CP0") is Member.DONE
+
+
+def test_removed():
+    """A station that is removed meanwhile ends with that reason and holds nobody up."""
+    campaign = Campaign(2)
+    campaign.look()
+    campaign.look(1)
+    campaign.happens(Gone("CP0"))
+    campaign.end("CP1")
+    campaign.look(1)
+
+    assert campaign.status("CP0") is Member.SKIPPED
+    assert campaign.run.status is Status.DONE
+
+
+def test_window():
+    """Outside of its hours no station is begun; a station's own time zone counts."""
+    window = {"hours": "12:00-13:00", "timezone": "UTC"}
+    named = [Candidate(identity="CP0", kind=""), Candidate(identity="CP1", kind="", timezone="Asia/Tokyo")]
+    campaign = Campaign(0, candidates=named, window=window)
+
+    assert campaign.look() == ["CP0"]
+    assert campaign.look(15 * 3600) == ["CP1"]
+
+
+# -- any course ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("seed", range(30))
+def test_any_course(seed):
+    """Whatever happens in whatever order: bounds hold, nobody is begun twice, and everything ends."""
+    random = Random(seed)
+    phases = [{"stations": 2, "soak": 5}, {"percent": 50, "gate": "person"}, {"percent": 100}]
+    campaign = Campaign(
+        12,
+        {"phases": phases, "rate": {"per_minute": 600, "in_flight": 3}},
+        stop={"failed": 2, "lost": 2},
+        retry={"failed": 1, "pause": 3},
+        wait={"away": 60},
+    )
+    for turn in range(4000):
+        if turn < 300 and random.random() < 0.1:
+            campaign.happens(random.choice([Pause(), Resume(), Approve(), Retry()]))
+        if turn >= 300:
+            campaign.happens(Resume(), Approve())
+        campaign.away = {identity for identity in campaign.members if random.random() < 0.2}
+        under_way = set(campaign.of(Member.RUNNING))
+        begun = campaign.look(1)
+        assert not under_way & set(begun)
+        assert not campaign.away & set(begun)
+        assert len(campaign.of(Member.RUNNING)) <= 3
+        for identity in campaign.of(Member.RUNNING):
+            if random.random() < 0.3:
+                campaign.end(identity, random.choice(list(Outcome)), "so it was")
+        if campaign.run.status is Status.DONE and turn > 300:
+            break
+
+    assert campaign.run.status is Status.DONE
+    assert campaign.of(Member.PENDING) == campaign.of(Member.RUNNING) == campaign.of(Member.STARTING) == []
+    ended_badly = campaign.of(Member.FAILED) + campaign.of(Member.LOST) + campaign.of(Member.AWAY)
+    assert all(campaign.members[identity].reason for identity in ended_badly)
+
+
+def test_nothing_is_decided_twice():
+    """A decision is a value: the run and the stations it was made from are untouched."""
+    campaign = Campaign(2)
+    before = campaign.run, dict(campaign.members)
+    decide(campaign.run, campaign.members, [Look(present={"CP0", "CP1"}, busy=set())], START)
+
+    assert (campaign.run, campaign.members) == before
+    assert replace(campaign.run) == campaign.run
