@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from ocppsec.audit.target import Papers
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 def ec_key() -> ec.EllipticCurvePrivateKey:
@@ -57,10 +58,18 @@ class Forger:
         serial: int | None = None,
     ) -> x509.Certificate:
         """*days* are its validity around now."""
-        builder = _builder(key, name, self.certificate.subject, days=days, ca=ca, serial=serial)
+        builder = _builder(key.public_key(), name, self.certificate.subject, days=days, ca=ca, serial=serial)
         if host_names:
             names = x509.SubjectAlternativeName([x509.DNSName(host) for host in host_names])
             builder = builder.add_extension(names, critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        return builder.add_extension(issuer, critical=False).sign(self.key, hashes.SHA256())
+
+    def certify_public(
+        self, key: PublicKey, name: x509.Name, *, days: tuple[float, float] = (-1, 30)
+    ) -> x509.Certificate:
+        """For a key whose private half is somebody else's."""
+        builder = _builder(key, name, self.certificate.subject, days=days, ca=False, serial=None)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         return builder.add_extension(issuer, critical=False).sign(self.key, hashes.SHA256())
 
@@ -73,24 +82,30 @@ class Forger:
 def forger(name: x509.Name, *, days: tuple[float, float] = (-1, 365), key: Key | None = None) -> Forger:
     """A self-signed root with that name, whoever else may bear it."""
     own = key or ec_key()
-    builder = _builder(own, name, name, days=days, ca=True, serial=None)
+    builder = _builder(own.public_key(), name, name, days=days, ca=True, serial=None)
     return Forger(certificate=builder.sign(own, hashes.SHA256()), key=own)
 
 
 def _builder(
-    key: Key, name: x509.Name, issuer: x509.Name, *, days: tuple[float, float], ca: bool, serial: int | None
+    key: PublicKey,
+    name: x509.Name,
+    issuer: x509.Name,
+    *,
+    days: tuple[float, float],
+    ca: bool,
+    serial: int | None,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(serial or x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days[0]))
         .not_valid_after(now + timedelta(days=days[1]))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
