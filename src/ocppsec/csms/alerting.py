@@ -3,7 +3,7 @@
 Stock asyncio closes the transport on a failed handshake with the alert still in memory and tells the server
 nothing (python/cpython#98078).  This subclass flushes first and reports through the waiter; its receive buffer
 is one TLS record instead of 256 KiB.  It leans on private parts of `asyncio.sslproto`, the same in 3.11 to
-3.13; `tests/unit/csms/test_alerting.py` fails when they move.
+3.13; `tests/pair/test_tls_endpoint.py` fails when they move.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """permessage-deflate (RFC 7692): negotiated by the `websockets` library, limited by us.
 
-Part 4 §5.? makes it mandatory for a CSMS.  Both directions give up their context after each message: an idle
+Part 4 makes it mandatory for a CSMS.  Both directions give up their context after each message: an idle
 station costs no zlib window, and one message cannot be used to learn about another.
 """
 

@@ -5,7 +5,7 @@ TLS records leave straight on the socket, so that an alert reaches the peer befo
 aiofastnet encrypts into memory by default and drops what is left there when a handshake fails, the alert
 included.  With OpenSSL writing to the socket itself, the alert is on the wire before the error is raised, and an
 idle connection costs 29 KiB instead of 45.  The switch is aiofastnet's own, though not documented; it needs a
-Python whose `ssl` module links OpenSSL dynamically.  `tests/unit/link/test_sockets.py` fails when a newer
+Python whose `ssl` module links OpenSSL dynamically.  `tests/pair/test_tls_endpoint.py` fails when a newer
 release stops honouring it.  See docs/decisions/0002-tls-endpoint.md.
 """
 
