@@ -1,9 +1,11 @@
 """Each stage of a connection has its deadline: first byte, TLS, HTTP head, boot, and pings after that (LESSONS 18)."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
 import time
+from dataclasses import replace
 
 import pytest
 from rig.server import eventually, port_of
@@ -176,3 +178,31 @@ def test_one_address_cannot_shut_a_door(house):
     finally:
         for sock in silent:
             sock.close()
+
+
+class Ponders:
+    """An application that takes its time."""
+
+    def on_call(self, identity, action, payload):
+        return asyncio.Event().wait()
+
+
+def test_an_orderly_stop_does_not_wait_for_ever(house, monkeypatch):
+    """Whoever owes an answer has a moment; then the station is told that the CSMS goes away (1001)."""
+    monkeypatch.setattr(service, "_FINISH_SECONDS", 0.3)
+    house = house()
+    reception = house.csms._reception
+    reception.serve(replace(reception._house, application=Ponders()))
+    with Raw(house.door(1), "CS", password=house.add("CS")) as station:
+        station.boot("CS")
+        station.send(
+            b'[2,"2","StatusNotification",{"timestamp":"2026-11-22T12:00:00Z","connectorStatus":"Available",'
+            b'"evseId":1,"connectorId":1}]'
+        )
+        time.sleep(0.2)
+        stopped = asyncio.run_coroutine_threadsafe(house.csms.stop(), house._loop)
+        while (frame := station.read())[0] != 8:
+            pass
+        assert frame[1][:2] == (1001).to_bytes(2, "big")
+        station.send(frame[1][:2], opcode=8)
+        stopped.result(SOON)

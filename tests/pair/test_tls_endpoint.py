@@ -224,3 +224,15 @@ def test_nobody_resumes(endpoint: Any, version: ssl.TLSVersion, context: ssl.SSL
 
     assert seen == ["full", "full"]
     assert context.session_stats()["number"] == 0
+
+
+@pytest.mark.parametrize(
+    "error", [ssl.SSLSyscallError(5, "reset"), ssl.SSLEOFError(8, "eof"), ssl.SSLError()]
+)
+def test_every_failure_can_be_told(error: ssl.SSLError) -> None:
+    """aiofastnet makes some of OpenSSL's errors by hand, without a reason; a reset in a handshake is one."""
+    reason, advice = tls.explain(error)
+    assert reason
+    assert advice
+    if isinstance(error, ssl.SSLSyscallError):
+        assert reason == "connection-lost"

@@ -4,6 +4,7 @@ State first: what a method promises is in the store when it returns.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -50,6 +51,8 @@ from ocppsec.registry.store import NotRegistered, Store
 
 _SWEEP_SECONDS = 5.0
 _RENEWAL_CHECK_SECONDS = 3600.0
+_FINISH_SECONDS = 5.0
+"""How long an orderly stop waits for answers that an application, or a station, still owes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +190,10 @@ class Csms:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         sessions = list(self._sessions)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_SECONDS):
+                await asyncio.gather(*(session.finish() for session in sessions))
         for session in sessions:
-            await session.finish()
             session.close(1001, "the CSMS is going down")
         for session in sessions:
             if session.link is not None:

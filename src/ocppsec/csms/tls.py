@@ -174,8 +174,8 @@ def explain(error: BaseException) -> tuple[str, str]:
         return f"CERTIFICATE_VERIFY_FAILED: {word}", _ADVICE.get(
             word, "the station's certificate does not verify"
         )
-    if isinstance(error, ssl.SSLError):
-        word = error.reason or type(error).__name__
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLSyscallError):
+        word = getattr(error, "reason", None) or type(error).__name__  # not every one of aiofastnet's has it
         return word, _ADVICE.get(word, "see the reason; OpenSSL's words")
     if isinstance(error, ConnectionAbortedError | TimeoutError):
         return "handshake-timeout", "the client fell silent during the TLS handshake"
