@@ -11,10 +11,11 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from ocppsec.certificates.keys import PublicKey
 from ocppsec.certificates.lint import Kind, key_usage
@@ -24,7 +25,24 @@ PURPOSES = {
     Kind.STATION: ExtendedKeyUsageOID.CLIENT_AUTH,
     Kind.SERVER_ISSUER: ExtendedKeyUsageOID.SERVER_AUTH,
     Kind.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
+    Kind.OCSP_RESPONDER: ExtendedKeyUsageOID.OCSP_SIGNING,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointers:
+    """Where others find out whether a certificate is revoked; plain HTTP."""
+
+    crl: str
+    ocsp: str
+    issuer: str
+    """The CA's certificate, DER."""
+
+    @classmethod
+    def under(cls, base: str) -> Self:
+        """Those that the API serves, reached at *base*."""
+        base = base.rstrip("/")
+        return cls(crl=f"{base}/pki/stations.crl", ocsp=f"{base}/pki/ocsp", issuer=f"{base}/pki/stations.cer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +56,7 @@ class Content:
     not_before: datetime
     not_after: datetime
     serial: int
+    pointers: Pointers | None = None
 
 
 def builder_for(content: Content, issuer: x509.Certificate | None) -> x509.CertificateBuilder:
@@ -71,7 +90,28 @@ def builder_for(content: Content, issuer: x509.Certificate | None) -> x509.Certi
     if content.kind is Kind.SERVER:
         names = x509.SubjectAlternativeName(_names_of_host(content.common_name))
         unsigned = unsigned.add_extension(names, critical=False)
+    if content.kind is Kind.OCSP_RESPONDER:
+        unsigned = unsigned.add_extension(x509.OCSPNoCheck(), critical=False)
+    if content.pointers is not None:
+        for extension in _pointing(content.pointers):
+            unsigned = unsigned.add_extension(extension, critical=False)
     return unsigned
+
+
+def _pointing(pointers: Pointers) -> Iterator[x509.ExtensionType]:
+    crl = x509.UniformResourceIdentifier(pointers.crl)
+    yield x509.CRLDistributionPoints(
+        [x509.DistributionPoint(full_name=[crl], relative_name=None, reasons=None, crl_issuer=None)]
+    )
+    yield x509.AuthorityInformationAccess(
+        [
+            x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+            for method, url in (
+                (AuthorityInformationAccessOID.OCSP, pointers.ocsp),
+                (AuthorityInformationAccessOID.CA_ISSUERS, pointers.issuer),
+            )
+        ]
+    )
 
 
 def _names_of_host(hostname: str) -> Iterator[x509.GeneralName]:

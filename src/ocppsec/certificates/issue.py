@@ -14,9 +14,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from ocppsec.certificates.content import PURPOSES, Content, builder_for
-from ocppsec.certificates.facts import extended_key_usage, fingerprint, public_key_sha256, serial_number
+from ocppsec.certificates.content import PURPOSES, Content, Pointers, builder_for
+from ocppsec.certificates.facts import (
+    extended_key_usage,
+    fingerprint,
+    names,
+    public_key_sha256,
+    serial_number,
+)
 from ocppsec.certificates.keys import PublicKey
 from ocppsec.certificates.lint import Finding, Kind, lint
 from ocppsec.certificates.pem import write_chain
@@ -84,6 +91,7 @@ def issue_station_certificate(
     now: datetime,
     lifetime: timedelta = STATION_LIFETIME,
     serial: int,
+    pointers: Pointers | None = None,
 ) -> Issued:
     """Certify the key of an approved request; raises `IssueFailed`.
 
@@ -100,9 +108,42 @@ def issue_station_certificate(
             not_before=_begin(now, min(BACKDATED, lifetime / 10), authority),
             not_after=_end(now, lifetime, authority),
             serial=serial,
+            pointers=pointers,
         ),
     )
     return _issued(certificate, authority)
+
+
+def issue_responder_certificate(
+    key: PublicKey, authority: Authority, *, now: datetime, lifetime: timedelta, serial: int
+) -> x509.Certificate:
+    """For who answers OCSP on behalf of *authority* (RFC 6960 4.2.2.2); raises `IssueFailed`."""
+    subject = authority.certificate.subject
+    (organization,) = names(subject, NameOID.ORGANIZATION_NAME)
+    return _issue(
+        authority,
+        Content(
+            kind=Kind.OCSP_RESPONDER,
+            common_name="OCSP Responder",
+            organization=organization,
+            key=key,
+            not_before=_begin(now, BACKDATED, authority),
+            not_after=_end(now, lifetime, authority),
+            serial=serial,
+        ),
+    )
+
+
+def sign_crl(builder: x509.CertificateRevocationListBuilder, authority: Authority) -> bytes:
+    """DER; raises `IssueFailed` when the key is not that of the CA."""
+    signed = builder.sign(authority.key, _hash_for(authority.key))
+    if not signed.is_signature_valid(authority.certificate.public_key()):  # type: ignore[arg-type]
+        raise IssueFailed("the CA's key does not belong to the CA's certificate")
+    return signed.public_bytes(Encoding.DER)
+
+
+def _hash_for(key: ec.EllipticCurvePrivateKey) -> SHA256 | SHA384:
+    return SHA384() if key.curve.key_size > 256 else SHA256()
 
 
 def issue_server_certificate(
@@ -217,7 +258,7 @@ def _sign(
         builder = builder_for(content, issuer)
     except ValueError as error:  # a name too long, an address that is no name
         raise IssueFailed(f"{content.common_name!r} cannot be certified: {error}") from error
-    algorithm = SHA384() if key.curve.key_size > 256 else SHA256()
+    algorithm = _hash_for(key)
     rehearsal = builder.sign(_stand_in(key.curve.name), algorithm)
     findings = lint(rehearsal, content.kind)
     if findings:

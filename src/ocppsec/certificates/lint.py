@@ -5,7 +5,7 @@ to a kind of certificate, and signs only what has no finding.  The rules are str
 our profiles, not all that is valid.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SERVER_ISSUER = "server-issuer"
     STATION = "station"
     SERVER = "server"
+    OCSP_RESPONDER = "ocsp-responder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ LONGEST = {
     Kind.SERVER_ISSUER: timedelta(days=8 * 366),
     Kind.STATION: timedelta(days=398, hours=2),
     Kind.SERVER: timedelta(days=398, hours=2),
+    Kind.OCSP_RESPONDER: timedelta(days=32),
 }
 _AUTHORITIES = frozenset({Kind.ROOT, Kind.STATION_ISSUER, Kind.SERVER_ISSUER})
 _ISSUERS = frozenset({Kind.STATION_ISSUER, Kind.SERVER_ISSUER})
@@ -52,6 +54,7 @@ _PURPOSE = {
     Kind.STATION: ExtendedKeyUsageOID.CLIENT_AUTH,
     Kind.SERVER_ISSUER: ExtendedKeyUsageOID.SERVER_AUTH,
     Kind.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
+    Kind.OCSP_RESPONDER: ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 _FORESEEN: frozenset[type[x509.ExtensionType]] = frozenset(
     {
@@ -62,6 +65,13 @@ _FORESEEN: frozenset[type[x509.ExtensionType]] = frozenset(
         x509.ExtendedKeyUsage,
     }
 )
+
+_BESIDES: dict[Kind, frozenset[type[x509.ExtensionType]]] = {
+    Kind.SERVER: frozenset({x509.SubjectAlternativeName}),
+    Kind.STATION: frozenset({x509.CRLDistributionPoints, x509.AuthorityInformationAccess}),
+    Kind.OCSP_RESPONDER: frozenset({x509.OCSPNoCheck}),
+}
+"""What a kind may have in addition."""
 
 Check = Callable[[x509.Certificate, Kind], str | None]
 
@@ -211,7 +221,7 @@ def _authority_key(certificate: x509.Certificate, _: Kind) -> str | None:
 
 
 def _only_foreseen(certificate: x509.Certificate, kind: Kind) -> str | None:
-    foreseen = _FORESEEN | {x509.SubjectAlternativeName} if kind is Kind.SERVER else _FORESEEN
+    foreseen = _FORESEEN | _BESIDES.get(kind, frozenset())
     odd = [
         extension.oid.dotted_string
         for extension in certificate.extensions
@@ -228,6 +238,32 @@ def _server_names(certificate: x509.Certificate, _: Kind) -> str | None:
     present = {str(name.value) for name in alternatives}
     missing = [name for name in names(certificate.subject, NameOID.COMMON_NAME) if name not in present]
     return f"{missing} not among the alternative names" if missing else None
+
+
+def _no_check(certificate: x509.Certificate, _: Kind) -> str | None:
+    try:
+        certificate.extensions.get_extension_for_class(x509.OCSPNoCheck)
+    except x509.ExtensionNotFound:
+        return "missing: whoever asks for a status would have to ask for the responder's too"
+    return None
+
+
+def _plain_pointers(certificate: x509.Certificate, _: Kind) -> str | None:
+    """Whoever needs TLS to find out whether a certificate is revoked cannot find out."""
+    odd = [url for url in _pointers(certificate) if not url.startswith("http://")]
+    return f"{odd}" if odd else None
+
+
+def _pointers(certificate: x509.Certificate) -> Iterator[str]:
+    for extension in certificate.extensions:
+        match extension.value:
+            case x509.CRLDistributionPoints() as points:
+                names = (name for point in points for name in point.full_name or ())
+            case x509.AuthorityInformationAccess() as accesses:
+                names = (access.access_location for access in accesses)
+            case _:
+                continue
+        yield from (str(name.value) for name in names)
 
 
 def _self_issued(certificate: x509.Certificate, kind: Kind) -> str | None:
@@ -252,5 +288,7 @@ RULES = (
     Rule("subject-key-identifier", "RFC 5280 4.2.1.2", _EVERY, _subject_key),
     Rule("authority-key-identifier", "RFC 5280 4.2.1.1", _EVERY, _authority_key),
     Rule("extensions", "PKI policy", _EVERY, _only_foreseen),
+    Rule("no-check", "RFC 6960 4.2.2.2.1", frozenset({Kind.OCSP_RESPONDER}), _no_check),
+    Rule("pointers", "RFC 5280 8", frozenset({Kind.STATION}), _plain_pointers),
     Rule("self-issued", "RFC 5280 3.2", _EVERY, _self_issued),
 )

@@ -367,6 +367,19 @@ def ca_export(
     export(role, out=out, as_json=json, state=state)
 
 
+@ca.command("crl")
+def ca_crl(
+    *,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File to write it to, as PEM.")] = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """The list of revoked certificates in force: its number, until when it is good, and what is on it."""
+    from ocppsec.cli.ca import crl
+
+    crl(out=out, as_json=json, state=state)
+
+
 @config.command("show")
 def config_show(
     config: Config = None,

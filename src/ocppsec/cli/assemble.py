@@ -38,6 +38,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         ),
         hostname=settings.csms.hostname,
         organization=settings.csms.organization,
+        public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),
         ca_passphrase=passphrase.get_secret_value().encode() if passphrase else None,
     )

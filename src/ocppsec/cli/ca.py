@@ -33,11 +33,35 @@ def export(role: str, *, out: Path | None, as_json: bool, state: Path | None) ->
     if role not in found:
         raise Failure(f"there is no CA {role!r}", next=f"one of {', '.join(found)}", code=ExitCode.USAGE)
     if out is not None:
-        try:
-            out.write_text(found[role]["pem"], encoding="ascii")
-        except OSError as error:
-            raise Failure(f"{out} cannot be written: {error.strerror}", code=ExitCode.USAGE) from error
+        _write(out, found[role]["pem"])
     if as_json:
         print_json(found[role])
     elif out is None:
         print(found[role]["pem"], end="")
+
+
+def crl(*, out: Path | None, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        found = api.get("/ca/crl")
+    if out is not None:
+        _write(out, found["pem"])
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(
+            [
+                ("number", found["number"]),
+                ("made", found["this_update"]),
+                ("good until", found["next_update"]),
+                ("revoked", len(found["revoked"])),
+            ]
+        )
+        for serial in found["revoked"]:
+            print(f"  {serial}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}", code=ExitCode.USAGE) from error

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from ocppsec.cli.assemble import running_csms, unopened
 from ocppsec.cli.settings import Settings
 from ocppsec.cli.state import ApiAddress, announced, held, new_token, prepare
 from ocppsec.csms.service import Csms
 from ocppsec.observability import Metrics, Observer, SecurityLog, configure_logging
-from ocppsec.web.access import Access
+from ocppsec.web.access import Access, host_of
 from ocppsec.web.api import create_app
 from ocppsec.web.paths import door_urls
 from ocppsec.web.server import ApiServer
@@ -86,6 +87,8 @@ async def _api(settings: Settings, csms: Csms, observer: Observer, token: str) -
 def hosts_of(settings: Settings) -> frozenset[str]:
     """Names the API answers to; whatever else is in a Host header was put there by a rebound name."""
     named = {settings.api.host, settings.csms.hostname, *settings.api.allowed_hosts}
+    if settings.ca.public_url:
+        named.add(host_of(urlsplit(settings.ca.public_url).netloc.encode()))
     bracketed = {f"[{name}]" for name in named if ":" in name}
     return frozenset(name.lower() for name in {*named, *bracketed, "localhost", "127.0.0.1", "[::1]"})
 

@@ -53,6 +53,7 @@ class ApiSection(Section):
 class CaSection(Section):
     passphrase: SecretStr | None = Field(default=None, min_length=1, description="Encrypts the keys of the certificate authority.")  # fmt: skip
     station_days: float = Field(default=90, gt=0, le=398, description="Days a station's certificate is valid; it is renewed after two thirds of them.")  # fmt: skip
+    public_url: str | None = Field(default=None, pattern=r"^http://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*)?$", max_length=200, description="Where others reach /pki of the API over plain HTTP; written into the certificates of stations (CRL, OCSP).")  # fmt: skip
 
 
 class LogSection(Section):

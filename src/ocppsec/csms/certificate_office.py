@@ -64,6 +64,7 @@ class CertificateOffice:
         self._sessions = sessions
         self._emit = emit
         self._now = now
+        self.on_revoked: Callable[[], None] = lambda: None
 
     def standing(self, record: CertificateRecord) -> Standing:
         return standing(record, self._now())
@@ -105,6 +106,7 @@ class CertificateOffice:
             record.fingerprint, CertificateState.REVOKED, at=self._now(), reason=why.value
         )
         sessions = self._sessions.bar(record.fingerprint)
+        self.on_revoked()
         for session in sessions:
             session.drop("the certificate was revoked")
         if first:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.issue import Issued, issue_station_certificate
 from ocppsec.certificates.ration import Ration
@@ -47,6 +48,7 @@ class Certifier:
         emit: Emit,
         now: Callable[[], datetime],
         serial: Callable[[], int],
+        pointers: Pointers | None = None,
     ) -> None:
         self._store = store
         self._authority = authority
@@ -55,6 +57,7 @@ class Certifier:
         self._emit = emit
         self._now = now
         self._serial = serial
+        self._pointers = pointers
         self._ration = Ration()
 
     async def receive(
@@ -116,6 +119,7 @@ class Certifier:
                 now=now,
                 lifetime=self._lifetime,
                 serial=self._serial(),
+                pointers=self._pointers,
             ),
         )
         await self._store.add_certificate(

@@ -30,6 +30,8 @@ class Configuration:
     organization: str
     """O of every certificate (A00.FR.404)."""
     ca_passphrase: bytes | None = field(default=None, repr=False)
+    public_url: str | None = None
+    """Where others reach the API's ``/pki``, plain HTTP; written into the certificates of stations."""
     certificate_lifetime: timedelta = timedelta(days=90)
     renewal: RenewalSettings = field(default_factory=RenewalSettings)
     deadlines: Deadlines = field(default_factory=Deadlines)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cryptography import x509
 
+from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles, load_or_create
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
 from ocppsec.csms.application import Application, BuiltIn
@@ -29,6 +30,7 @@ from ocppsec.csms.ground import Ground
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
+from ocppsec.csms.revocation import Revocation
 from ocppsec.csms.security import Security
 from ocppsec.csms.session import House
 from ocppsec.csms.sessions import Sessions
@@ -117,7 +119,10 @@ class Csms:
             emit=self._emit,
             now=self._now,
             serial=x509.random_serial_number,
+            pointers=Pointers.under(settings.public_url) if settings.public_url else None,
         )
+        self.revocation = Revocation(self.store, self._authority, now=self._now)
+        self.certificates.on_revoked = self.revocation.changed
         self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
         ground = Ground()

@@ -6,7 +6,7 @@ headers and turns a bug into a problem without a word of the traceback.
 
 import hmac
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
@@ -23,6 +23,8 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
+PKI = "/pki/"
+"""What is under it is signed and for everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ class Gate:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), *HEADERS]
+                message["headers"] = _with_headers(message.get("headers", ()))
             await send(message)
 
         problem = self._refusal(scope)
@@ -89,12 +91,19 @@ class Gate:
         )
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN or (path == "/metrics" and self._access.metrics_open)
+        return path in OPEN or path.startswith(PKI) or (path == "/metrics" and self._access.metrics_open)
 
     def _knows_token(self, authorization: bytes) -> bool:
         scheme, _, token = authorization.partition(b" ")
         right = hmac.compare_digest(token.strip(), self._access.token.encode())
         return right and scheme.lower() == b"bearer"
+
+
+def _with_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """With ours; a route that says how long an answer may be kept is believed."""
+    own = list(headers)
+    kept = {name.lower() for name, _ in own} & {b"cache-control"}
+    return [*own, *(one for one in HEADERS if one[0] not in kept)]
 
 
 def host_of(header: bytes) -> str:

@@ -22,6 +22,7 @@ from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
 from ocppsec.web.idempotency import MAX_KEY, Idempotency
 from ocppsec.web.paths import station_location, station_urls, upgrade_location
+from ocppsec.web.pki import pki
 from ocppsec.web.problems import Problem
 
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -47,6 +48,7 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     )
     problems.install(app)
     app.include_router(_house(csms, metrics))
+    app.include_router(pki(csms))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
     v1.include_router(campaigns(csms))
     for part in (_stations(csms), _upgrades(csms), certificates(csms), _others(csms)):

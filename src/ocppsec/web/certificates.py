@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, Query
 from pydantic import Field
 
@@ -85,6 +87,14 @@ class AuthorityCertificates(Shown):
     certificates: list[AuthorityCertificate]
 
 
+class RevocationList(Shown):
+    number: int
+    this_update: datetime
+    next_update: datetime | None
+    revoked: list[str] = Field(description="Serial numbers.")
+    pem: str
+
+
 def certificates(csms: Csms) -> APIRouter:
     router = APIRouter(tags=["certificates"])
 
@@ -137,6 +147,19 @@ def certificates(csms: Csms) -> APIRouter:
     async def list_authorities() -> AuthorityCertificates:
         """The root and the two CAs under it: one issues to stations, one to the CSMS itself."""
         return AuthorityCertificates(certificates=_authorities(csms))
+
+    @router.get("/ca/crl")
+    async def show_crl() -> RevocationList:
+        """The list of revoked certificates that `/pki/stations.crl` gives to everybody."""
+        found = x509.load_der_x509_crl(await csms.revocation.list_in_force())
+        number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        return RevocationList(
+            number=number,
+            this_update=found.last_update_utc,
+            next_update=found.next_update_utc,
+            revoked=[f"{one.serial_number:X}" for one in found],
+            pem=found.public_bytes(Encoding.PEM).decode(),
+        )
 
     return router
 

@@ -136,7 +136,7 @@ def as_pem() -> Callable[..., str]:
 
 def default_extensions(kind: Kind, key: PublicKey, issuer_key: PublicKey) -> dict[str, Extension]:
     usage = key_usage(kind, rsa_key=isinstance(key, rsa.RSAPublicKey))
-    authority = kind not in {Kind.STATION, Kind.SERVER}
+    authority = kind not in {Kind.STATION, Kind.SERVER, Kind.OCSP_RESPONDER}
     constraints = x509.BasicConstraints(
         ca=authority, path_length=0 if authority and kind is not Kind.ROOT else None
     )
@@ -150,6 +150,8 @@ def default_extensions(kind: Kind, key: PublicKey, issuer_key: PublicKey) -> dic
         extensions["purpose"] = (x509.ExtendedKeyUsage([PURPOSES[kind]]), False)
     if kind is Kind.SERVER:
         extensions["alternatives"] = (x509.SubjectAlternativeName([x509.DNSName("csms.example")]), False)
+    if kind is Kind.OCSP_RESPONDER:
+        extensions["no_check"] = (x509.OCSPNoCheck(), False)
     return extensions
 
 
@@ -161,7 +163,7 @@ def make_any_certificate(
     signer: PrivateKey | None = None,
     subject: tuple[tuple[x509.ObjectIdentifier, str], ...] | None = None,
     not_before: datetime = NOW - timedelta(hours=1),
-    not_after: datetime = NOW + timedelta(days=90),
+    not_after: datetime | None = None,
     serial: int = 1 << 150,
     hash_algorithm: hashes.HashAlgorithm | None = None,
     **changed: Extension | None,
@@ -179,7 +181,7 @@ def make_any_certificate(
         .public_key(key)
         .serial_number(serial)
         .not_valid_before(not_before)
-        .not_valid_after(not_after)
+        .not_valid_after(not_after or NOW + timedelta(days=30 if kind is Kind.OCSP_RESPONDER else 90))
     )
     for extension in (default_extensions(kind, key, signing.public_key()) | changed).values():
         if extension is not None:

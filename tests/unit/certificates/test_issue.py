@@ -274,10 +274,11 @@ def test_keys_are_not_in_representations(hierarchy):
 
 
 def test_only_issue_signs_certificates():
-    """House rule: the CA's key is used in one module; a station's own in the one that makes its request."""
+    """House rule: the CA's key is used in one module, a station's own and an OCSP responder's in one each."""
     room = Path(ocppsec.certificates.__file__).parent
     assert {path.name for path in room.glob("*.py") if ".sign(" in path.read_text()} == {
         "issue.py",
+        "ocsp.py",
         "signing_request.py",
     }
 

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA224
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from ocppsec.certificates.lint import RULES, Kind, key_usage, lint
 
@@ -14,6 +14,12 @@ O, CN = NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME  # noqa: E741  as X.509 a
 DAY = timedelta(days=1)
 ODD_KEY = ec.generate_private_key(ec.SECP256K1())
 BY_NAME = x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(x509.Name([]))], 1)
+
+HTTPS = x509.UniformResourceIdentifier("https://pki.example/x")
+CRL_AT_HTTPS = x509.CRLDistributionPoints([x509.DistributionPoint([HTTPS], None, None, None)])
+OCSP_AT_HTTPS = x509.AuthorityInformationAccess(
+    [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, HTTPS)]
+)
 
 BROKEN = [
     pytest.param(Kind.STATION, {"serial": 1}, {"serial-number"}, id="serial of one bit"),
@@ -51,6 +57,12 @@ BROKEN = [
     pytest.param(Kind.STATION, {"authority_key": None}, {"authority-key-identifier"}, id="no AKI"),
     pytest.param(Kind.STATION, {"odd": (x509.SubjectAlternativeName([x509.DNSName("CP-0001")]), False)}, {"extensions"}, id="station with SAN"),
     pytest.param(Kind.SERVER, {"odd": (x509.OCSPNoCheck(), False)}, {"extensions"}, id="an extension of no plan"),
+    pytest.param(Kind.OCSP_RESPONDER, {"no_check": None}, {"no-check"}, id="responder to be checked itself"),
+    pytest.param(Kind.OCSP_RESPONDER, {"not_after": 90 * DAY}, {"lifetime"}, id="responder for 90 days"),
+    pytest.param(Kind.STATION, {"odd": (x509.OCSPNoCheck(), False)}, {"extensions"}, id="station that is not to be checked"),
+    pytest.param(Kind.SERVER, {"odd": (CRL_AT_HTTPS, False)}, {"extensions"}, id="server with a CRL"),
+    pytest.param(Kind.STATION, {"odd": (CRL_AT_HTTPS, False)}, {"pointers"}, id="CRL over TLS"),
+    pytest.param(Kind.STATION, {"odd": (OCSP_AT_HTTPS, False)}, {"pointers"}, id="OCSP over TLS"),
     pytest.param(Kind.STATION, {"issuer": None}, {"self-issued"}, id="signed by itself"),
 ]  # fmt: skip
 

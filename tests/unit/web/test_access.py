@@ -78,6 +78,21 @@ def test_the_host_is_read_without_its_port():
     assert host_of(b"Name:80") == "name"
 
 
+async def test_what_is_for_everybody_may_be_kept(world):
+    """The root is given without a token, with its own word on how long it may be kept, and with all other headers."""
+    response = await world.http.get("/pki/root.pem", headers={"Authorization": ""})
+    assert response.status_code == 200
+    assert response.headers.get_list("cache-control") == ["public, max-age=86400"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/pki", "/pkix/", "/api/v1/ca/crl", "/api/v1/../pki/../api/v1/ca"])
+async def test_only_pki_is_for_everybody(world, path):
+    """What merely looks like it wants the token."""
+    response = await world.http.get(path, headers={"Authorization": ""})
+    assert response.status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/doors", "/api/v1/nothing", "/metrics"])
 async def test_every_answer_carries_the_security_headers(world, path):
     """Nothing is cached, framed, sniffed or allowed to load anything, errors included."""

@@ -1,0 +1,148 @@
+"""What others are told of revocation: the CRL and the OCSP answers for the CA that issues to stations.
+
+Both are made from the records, when somebody asks.  The newest list lies in the state directory, so that the next
+process goes on with the next number.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from cryptography import x509
+
+from ocppsec.certificates import crl, ocsp
+from ocppsec.certificates.files import AuthorityFiles
+from ocppsec.certificates.hierarchy import new_authority_key
+from ocppsec.certificates.issue import issue_responder_certificate, sign_crl
+from ocppsec.certificates.safekeeping import PUBLIC_FILE, write_file
+from ocppsec.profiles.record import CertificateRecord, CertificateState
+from ocppsec.registry.store import RegistryError, Store
+
+_LOOK_SECONDS = 30.0
+"""So often, at the most, the records are read for a list, unless a revocation here says that it is old."""
+_PAGE = 500
+FILE = "stations.crl"
+
+
+class Revocation:
+    def __init__(
+        self,
+        store: Store,
+        authority: AuthorityFiles,
+        *,
+        now: Callable[[], datetime],
+        serial: Callable[[], int] = x509.random_serial_number,
+    ) -> None:
+        self._store = store
+        self._authority = authority
+        self._now = now
+        self._serial = serial
+        self._path = authority.directory / "ca" / FILE
+        self._lock = asyncio.Lock()
+        self._list: bytes | None = None
+        self._listed: frozenset[int] = frozenset()
+        self._issue: crl.Issue | None = None
+        self._looked: datetime | None = None
+        self._responder: ocsp.Responder | None = None
+
+    # -- CRL --------------------------------------------------------------------------------------------
+    def changed(self) -> None:
+        """Something was revoked: the list is old."""
+        self._looked = None
+
+    async def list_in_force(self) -> bytes:
+        """The CRL, DER; raises `StoreUnavailable` only when there is none yet."""
+        async with self._lock:
+            now = self._now()
+            if (
+                self._list is None
+                or self._looked is None
+                or now - self._looked > timedelta(seconds=_LOOK_SECONDS)
+            ):
+                await self._look(now)
+            assert self._list is not None
+            return self._list
+
+    async def _look(self, now: datetime) -> None:
+        try:
+            entries = await self._entries(now)
+        except RegistryError:
+            if self._list is None:
+                raise
+            return  # the old list says itself until when it is good
+        self._looked = now
+        serials = frozenset(entry.serial_number for entry in entries)
+        fresh = self._issue is not None and now - self._issue.this_update < crl.REPUBLISH_AFTER
+        if self._list is None or not fresh or serials != self._listed:
+            await asyncio.get_running_loop().run_in_executor(None, partial(self._publish, entries, now))
+            self._listed = serials
+
+    def _publish(self, entries: list[crl.Entry], now: datetime) -> None:
+        before = self._issue
+        if before is None:
+            with contextlib.suppress(OSError, ValueError):  # none yet, or none of ours
+                before = crl.read_issue(self._path.read_bytes())
+        issue = crl.next_issue(before, now)
+        authority = self._authority.hierarchy.stations
+        der = sign_crl(crl.crl_builder(authority.certificate, entries, issue), authority)
+        write_file(self._path, der, mode=PUBLIC_FILE)
+        self._list, self._issue = der, issue
+
+    async def _entries(self, now: datetime) -> list[crl.Entry]:
+        entries: list[crl.Entry] = []
+        after: str | None = None
+        while True:
+            page = await self._store.ledger(after=after, limit=_PAGE, state=CertificateState.REVOKED)
+            entries += [_entry(each) for each in page if each.not_after + crl.KEPT_AFTER_EXPIRY > now]
+            if len(page) < _PAGE:
+                return entries
+            after = page[-1].fingerprint
+
+    # -- OCSP -------------------------------------------------------------------------------------------
+    async def answer(self, der: bytes) -> bytes:
+        """The OCSP response to a request, whatever it is."""
+        try:
+            question = ocsp.read_question(der)
+        except ocsp.BadQuestion:
+            return ocsp.MALFORMED
+        now = self._now()
+        responder = self._current_responder(now)
+        if not ocsp.is_about(question, responder):
+            return ocsp.UNAUTHORIZED
+        try:
+            found = await self._store.certificates_by_serial(f"{question.serial_number:X}")
+        except RegistryError:
+            return ocsp.TRY_LATER
+        return ocsp.answer(question, _status(found), responder, now=now)
+
+    def _current_responder(self, now: datetime) -> ocsp.Responder:
+        """Its key lives in this process alone."""
+        if self._responder is None or now >= self._responder.renew_at():
+            authority = self._authority.hierarchy.stations
+            key = new_authority_key()
+            certificate = issue_responder_certificate(
+                key.public_key(), authority, now=now, lifetime=ocsp.RESPONDER_LIFETIME, serial=self._serial()
+            )
+            self._responder = ocsp.Responder(issuer=authority.certificate, certificate=certificate, key=key)
+        return self._responder
+
+
+def _status(found: list[CertificateRecord]) -> ocsp.Status:
+    if not found:
+        return ocsp.Unknown()
+    revoked = [each for each in found if each.state is CertificateState.REVOKED]
+    if not revoked:
+        return ocsp.Good()
+    entry = _entry(revoked[0])
+    return ocsp.Revoked(entry.revoked_at, entry.reason)
+
+
+def _entry(record: CertificateRecord) -> crl.Entry:
+    reason = record.revocation_reason or ""
+    return crl.Entry(
+        serial_number=int(record.serial_number, 16),
+        revoked_at=record.revoked_at or record.issued_at,
+        reason="cessationOfOperation" if reason == "station removed" else reason,
+    )
