@@ -173,6 +173,14 @@ def station_why(identity: Identity, json: Json = False, state: State = None) -> 
     verbs.why(identity, as_json=json, state=state)
 
 
+@station.command("rescue")
+def station_rescue(identity: Identity, json: Json = False, state: State = None) -> None:
+    """What to do for a station that has not come back; exit code 1 while contact is lost."""
+    from ocppsec.cli import station as verbs
+
+    verbs.rescue(identity, as_json=json, state=state)
+
+
 @station.command("remove")
 def station_remove(identity: Identity, json: Json = False, state: State = None) -> None:
     """Forget a station, revoke its certificates and close its connection."""

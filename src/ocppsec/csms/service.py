@@ -30,6 +30,7 @@ from ocppsec.csms.ground import Ground
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
+from ocppsec.csms.rescue import Rescue, rescue
 from ocppsec.csms.revocation import Revocation
 from ocppsec.csms.security import Security
 from ocppsec.csms.session import House
@@ -313,6 +314,19 @@ class Csms:
         session = self._sessions.get(identity)
         return await explain(
             self.store, identity, station, connected=int(session.profile) if session is not None else None
+        )
+
+    async def rescue(self, identity: str) -> Rescue:
+        """What can be done for a station that has not come back; raises `NotRegistered`."""
+        station = await self.store.station(identity)
+        if station is None:
+            raise NotRegistered(identity)
+        session = self._sessions.get(identity)
+        return rescue(
+            station,
+            await self.store.upgrades(identity, limit=1),
+            await self.why(identity),
+            connected=int(session.profile) if session is not None else None,
         )
 
     async def begin_upgrade(self, identity: str, to: int, *, upgrade_id: str | None = None) -> Upgrade:

@@ -133,6 +133,11 @@ def _stations(csms: Csms) -> APIRouter:
         """
         return schemas.Explanation.model_validate(await csms.why(identity))
 
+    @router.get("/{identity}/rescue")
+    async def rescue(identity: str) -> schemas.Rescue:
+        """What can be done for a station that has not come back from its upgrade. Changes nothing."""
+        return schemas.Rescue.model_validate(await csms.rescue(identity))
+
     @router.post("/{identity}/calls")
     async def call(identity: str, body: schemas.NewCall) -> schemas.CallAnswer:
         """Send any OCPP request to a connected station; 502 when it answers CALLERROR, 504 when it does not."""

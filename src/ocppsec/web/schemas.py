@@ -136,6 +136,17 @@ class Explanation(Shown):
     advice: list[str]
 
 
+class Rescue(Shown):
+    identity: str
+    lost_contact: bool = Field(
+        description="Its last upgrade ended while it was away, and it has not been back."
+    )
+    summary: str
+    open_doors: list[int] = Field(description="Profiles it is admitted on, the old one among them.")
+    seen_since: list[Attempt] = Field(description="Since its last upgrade began, newest first.")
+    steps: list[str]
+
+
 class SecurityEvent(Shown):
     identity: str
     type: str

@@ -1,0 +1,123 @@
+"""What can be done for a station that has not come back, in plain words, from what is known of it.
+
+Nothing here changes anything.  The way back stays open by itself: an upgrade that has not ended well leaves the
+floor where it was, so the station is admitted on its old profile as well as on the new one, without a time limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ocppsec.csms.explain import Explanation
+from ocppsec.registry.records import Attempt, AttemptOutcome, Station, Upgrade, UpgradeStatus
+from ocppsec.upgrades.states import Failed, decode_state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescue:
+    identity: str
+    lost_contact: bool
+    """Its last upgrade ended while it was away, and it has not been back since."""
+    summary: str
+    open_doors: list[int]
+    """Profiles it is admitted on, the old one among them."""
+    seen_since: list[Attempt]
+    """What the doors have seen of it since that upgrade began, newest first."""
+    steps: list[str]
+    """What to do, in this order."""
+
+
+def rescue(
+    station: Station, upgrades: Sequence[Upgrade], explanation: Explanation, *, connected: int | None
+) -> Rescue:
+    """*upgrades* newest first; *connected* is the profile of the open connection, None without one."""
+    last = upgrades[0] if upgrades else None
+    since = last.started_at if last is not None else station.added_at
+    seen = [attempt for attempt in explanation.attempts if attempt.at >= since]
+    lost = connected is None and last is not None and _lost(last) and not _came(station, last)
+    return Rescue(
+        identity=station.identity,
+        lost_contact=lost,
+        summary=_summary(station, last, connected, lost=lost),
+        open_doors=list(range(int(station.floor), int(station.target) + 1)),
+        seen_since=seen,
+        steps=_steps(station, last, seen, explanation.advice, connected),
+    )
+
+
+def _lost(upgrade: Upgrade) -> bool:
+    if upgrade.status is not UpgradeStatus.FAILED:
+        return False
+    state = decode_state(upgrade.state)
+    return isinstance(state, Failed) and state.lost_contact
+
+
+def _came(station: Station, upgrade: Upgrade) -> bool:
+    ended = upgrade.ended_at
+    return ended is not None and station.last_seen_at is not None and station.last_seen_at > ended
+
+
+def _summary(station: Station, last: Upgrade | None, connected: int | None, *, lost: bool) -> str:
+    name = station.identity
+    if connected is not None:
+        return f"{name} is connected on profile {connected}: it is not lost."
+    seen = f"was last seen {_moment(station.last_seen_at)}" if station.last_seen_at else "was never seen"
+    if last is not None and last.status is UpgradeStatus.OPEN:
+        until = f" until {_moment(last.deadline)}" if last.deadline else ""
+        return f"{name} {seen}; its upgrade is under way and waits for it{until}: {last.step}."
+    if lost and last is not None:
+        return (
+            f"Lost contact with {name} in its upgrade to profile {int(last.target)}; it {seen}. {last.reason}"
+        )
+    return f"{name} is not connected; it {seen}."
+
+
+def _steps(
+    station: Station,
+    last: Upgrade | None,
+    seen: Sequence[Attempt],
+    advice: Sequence[str],
+    connected: int | None,
+) -> list[str]:
+    name, floor, target = station.identity, int(station.floor), int(station.target)
+    again = f"ocppsec station upgrade {name} --to {target} --wait"
+    if connected is not None:
+        done = connected >= target
+        return ["Nothing: it is where it should be."] if done else [f"Try again from here: {again}"]
+    if last is not None and last.status is UpgradeStatus.OPEN:
+        return ["Wait: when the station comes, on the old or the new profile, its upgrade goes on by itself."]
+    steps = _by_what_was_seen(seen, advice)
+    if floor < target:
+        steps.append(
+            f"Its way back is open, without a time limit: it is admitted on profile {floor} as before. A station"
+            " that keeps to the standard goes back to its old slot by itself once all its attempts on the new"
+            " one have failed (B10.FR.03); a restart on site makes it begin anew."
+        )
+        steps.append(
+            "On site, with the maker's tool: put the old slot first in NetworkConfigurationPriority and restart."
+        )
+        steps.append(f"When it is back: {again}. It begins where that still makes sense.")
+    else:
+        steps.append(
+            f"It has booted on profile {floor} before and is never admitted lower again (A05.FR.07): on site its"
+            f" slot for profile {floor}, its root and its password or certificate have to be put right."
+        )
+    return steps
+
+
+def _by_what_was_seen(seen: Sequence[Attempt], advice: Sequence[str]) -> list[str]:
+    failed = [attempt for attempt in seen if attempt.outcome is not AttemptOutcome.ADMITTED]
+    if not failed:
+        return [
+            (
+                "No door has seen it try since: power, network, name resolution or a firewall; or it hangs in its"
+                " restart. Look at the site first."
+            )
+        ]
+    newest = failed[0]
+    said = f"It does try: last at {_moment(newest.at)} at door {newest.door}: {newest.reason}."
+    return [said, *advice]
+
+
+def _moment(at: datetime | None) -> str:
+    return "never" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"

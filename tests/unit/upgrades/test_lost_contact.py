@@ -1,0 +1,51 @@
+"""A failure says whether the station was there."""
+
+import pytest
+from upgrade_examples import at_start, plan
+
+from ocppsec.upgrades.exchange import DeadlinePassed
+from ocppsec.upgrades.states import (
+    Arming,
+    AskingVariables,
+    AwaitingBoot,
+    Failed,
+    Progress,
+    decode_state,
+    encode_state,
+)
+from ocppsec.upgrades.workflow import begin, decide
+
+PROGRESS = Progress(plan=plan(2), profile=1, goal=2, slot=2, rounds=2)
+
+
+@pytest.mark.parametrize(
+    ("state", "lost"),
+    [
+        pytest.param(
+            AwaitingBoot(progress=PROGRESS, connected=False, answered=True, left=True), True, id="away"
+        ),
+        pytest.param(
+            AwaitingBoot(progress=PROGRESS, connected=True, answered=True, left=True), False, id="back"
+        ),
+        pytest.param(Arming(progress=PROGRESS, slot=2, lists=((2, 1),)), True, id="away before the Reset"),
+        pytest.param(
+            AskingVariables(progress=PROGRESS, left=(("OCPPCommCtrlr.NetworkConfigurationPriority",),)),
+            True,
+            id="away from the beginning",
+        ),
+    ],
+)
+def test_lost_contact(state, lost):
+    """Who is away when the time is over is lost contact; who is back on the old profile only failed."""
+    after, _ = decide(state, DeadlinePassed())
+
+    assert isinstance(after, Failed)
+    assert after.lost_contact is lost
+    assert decode_state(encode_state(after)) == after
+
+
+def test_an_objection_is_no_lost_contact():
+    """What is refused before anything is sent has not lost anybody."""
+    state, _ = begin(plan(2), at_start(3))
+    assert isinstance(state, Failed)
+    assert not state.lost_contact
