@@ -35,12 +35,8 @@ class ClientCertificate:
     serial_number: str
     common_names: tuple[str, ...]
     organizations: tuple[str, ...]
-    issuer: str
-    """RFC 4514, such as ``CN=Station CA,O=Example CSO``."""
     not_before: datetime
     not_after: datetime
-    public_key_sha256: str
-    """Over the DER SubjectPublicKeyInfo."""
     is_ca: bool
     extended_key_usage: frozenset[str] | None
     """Dotted OIDs; None when the certificate has no such extension, which is good for any purpose."""
@@ -49,23 +45,26 @@ class ClientCertificate:
 def read_client_certificate(der: bytes) -> ClientCertificate:
     """The facts of the DER that ``getpeercert(True)`` gave; raises `BadCertificate`."""
     try:
-        return facts_of(x509.load_der_x509_certificate(der))
+        return _facts(x509.load_der_x509_certificate(der), hashlib.sha256(der).hexdigest())
     except ValueError as error:
         raise BadCertificate(f"the certificate cannot be read: {error}") from error
 
 
 def facts_of(certificate: x509.Certificate) -> ClientCertificate:
     """Raises ValueError when an extension or a name in it is malformed."""
-    extensions = certificate.extensions
+    return _facts(certificate, fingerprint(certificate))
+
+
+def _facts(certificate: x509.Certificate, fingerprint_: str) -> ClientCertificate:
+    """In the way of every connection on profile 3: only what a decision reads."""
+    extensions, subject = certificate.extensions, certificate.subject
     return ClientCertificate(
-        fingerprint=fingerprint(certificate),
+        fingerprint=fingerprint_,
         serial_number=serial_number(certificate),
-        common_names=names(certificate.subject, NameOID.COMMON_NAME),
-        organizations=names(certificate.subject, NameOID.ORGANIZATION_NAME),
-        issuer=certificate.issuer.rfc4514_string(),
+        common_names=names(subject, NameOID.COMMON_NAME),
+        organizations=names(subject, NameOID.ORGANIZATION_NAME),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        public_key_sha256=public_key_sha256(certificate.public_key()),
         is_ca=is_ca(extensions),
         extended_key_usage=extended_key_usage(extensions),
     )

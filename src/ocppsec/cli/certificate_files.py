@@ -12,7 +12,7 @@ from cryptography import x509
 
 from ocppsec.certificates import renewal
 from ocppsec.certificates.describe import describe
-from ocppsec.certificates.facts import facts_of
+from ocppsec.certificates.facts import facts_of, public_key_sha256
 from ocppsec.certificates.kinds import kind_of
 from ocppsec.certificates.lint import Kind, lint
 from ocppsec.certificates.pem import BadPem, read_certificates
@@ -81,12 +81,12 @@ def _facts(certificate: x509.Certificate) -> dict[str, Any]:
     facts = facts_of(certificate)
     return {
         "subject": certificate.subject.rfc4514_string(),
-        "issuer": facts.issuer,
+        "issuer": certificate.issuer.rfc4514_string(),
         "serial_number": facts.serial_number,
         "fingerprint": facts.fingerprint,
         "not_before": facts.not_before.isoformat(),
         "not_after": facts.not_after.isoformat(),
-        "public_key_sha256": facts.public_key_sha256,
+        "public_key_sha256": public_key_sha256(certificate.public_key()),
         "is_ca": facts.is_ca,
         "extended_key_usage": None if facts.extended_key_usage is None else sorted(facts.extended_key_usage),
     }

@@ -8,11 +8,14 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
+import msgspec
 import structlog
 from structlog.typing import Processor, WrappedLogger
 
 LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 
 SECRET_WORDS = ("password", "authorization", "passphrase", "private_key", "token", "secret", "pepper")
 
@@ -61,7 +64,8 @@ def configure_logging(
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    # Bound once: the lazy logger would assemble itself anew for every line.
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger().bind()
     return logger
 
 
@@ -70,7 +74,11 @@ def _renderer(stream: TextIO, *, console: bool) -> Processor:
         return structlog.dev.ConsoleRenderer(
             colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-    return structlog.processors.JSONRenderer(sort_keys=False)
+    return structlog.processors.JSONRenderer(serializer=_to_json)
+
+
+def _to_json(line: Any, **_: Any) -> str:
+    return _encoder.encode(line).decode()
 
 
 def _send_library_lines(stream: TextIO, shared: list[Processor], last: Processor) -> None:

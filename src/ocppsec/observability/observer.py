@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -109,5 +110,10 @@ class Observer:
 
 
 def facts_of(event: Event) -> Iterator[tuple[str, Any]]:
-    for field in fields(event):
-        yield field.name, getattr(event, field.name)
+    for name in _field_names(type(event)):  # type: ignore[arg-type]  # a type is hashable
+        yield name, getattr(event, name)
+
+
+@cache
+def _field_names(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

@@ -64,10 +64,8 @@ def certificate(fingerprint="f1", **changed):
         "serial_number": "1F",
         "common_names": ("SN1",),
         "organizations": ("CSO",),
-        "issuer": "CN=CA",
         "not_before": START,
         "not_after": END,
-        "public_key_sha256": "k1",
         "is_ca": False,
         "extended_key_usage": None,
     }

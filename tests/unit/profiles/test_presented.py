@@ -35,10 +35,8 @@ def certificate(**changed):
         "serial_number": "1F",
         "common_names": ("SN1",),
         "organizations": ("CSO",),
-        "issuer": "CN=CA",
         "not_before": datetime(2026, 1, 1, tzinfo=UTC),
         "not_after": datetime(2027, 1, 1, tzinfo=UTC),
-        "public_key_sha256": "cd" * 32,
         "is_ca": False,
         "extended_key_usage": None,
     }

@@ -18,6 +18,8 @@ from ocppsec.registry.sql.tables import certificates, passwords, stations
 from ocppsec.registry.store import StoreUnavailable
 
 _TOGETHER: Final = 500
+_GATHER_SECONDS: Final = 0.005
+"""Of a storm of stations, those that come within this share a query and its thread hops."""
 _PASSWORD: Final = 5
 _CERTIFICATE: Final = 7
 
@@ -69,8 +71,10 @@ class Admissions:
 
     async def _run(self) -> None:
         while self._waiting:
-            taken = {each: self._waiting.pop(each) for each in list(self._waiting)[:_TOGETHER]}
+            taken: dict[str, list[asyncio.Future[AdmissionRecord | None]]] = {}
             try:
+                await asyncio.sleep(_GATHER_SECONDS)
+                taken = {each: self._waiting.pop(each) for each in list(self._waiting)[:_TOGETHER]}
                 found = await self._query(list(taken))
             except Exception as error:  # noqa: BLE001  goes to those who asked
                 _fail(taken, error)

@@ -22,7 +22,7 @@ Work = Callable[[AsyncConnection], Awaitable[Any]]
 """Checks, then changes: it raises a `RegistryError` only before it has changed anything."""
 
 _TOGETHER: Final = 256
-_GATHER_SECONDS: Final = 0.005
+_GATHER_SECONDS: Final = 0.01
 """A commit costs ten thread hops and a flush, whatever its size: what comes in the next moment shares it."""
 _WAITING: Final = 20_000
 
