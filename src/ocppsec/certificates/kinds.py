@@ -15,10 +15,10 @@ def kind_of(certificate: x509.Certificate) -> Kind | None:
     authority = is_ca(certificate.extensions)
     if authority and certificate.issuer == certificate.subject:
         return Kind.ROOT
-    usages = extended_key_usage(certificate.extensions)
+    usages = extended_key_usage(certificate.extensions) or frozenset()
     if usages == {ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string}:
         return Kind.OCSP_RESPONDER
-    match sorted(usages or ()):
+    match sorted(usages):
         case [only] if only == CLIENT_AUTH:
             return Kind.STATION_ISSUER if authority else Kind.STATION
         case [only] if only == SERVER_AUTH:
