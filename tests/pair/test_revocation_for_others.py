@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from ocppsec.certificates import ocsp
 from ocppsec.certificates.keys import KeyFamily, new_key
 from ocppsec.certificates.signing_request import make_request
 from ocppsec.csms.certifier import Certifier
@@ -240,3 +243,31 @@ async def test_what_was_removed_is_on_the_list(world):
     await world.csms.remove_station("CP1")
     assert "CP1.pem: revoked" in (await world.ask_ocsp("CP1"))[1]
     assert "cessationOfOperation" in (await world.ask_ocsp("CP1"))[1]
+
+
+async def test_a_flood_of_questions_leaves_the_store_to_admission(world):
+    """One question reads at a time, a few wait, and the others are told to try later."""
+    reading, most, go = 0, 0, asyncio.Event()
+
+    async def slow(serial_number):
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await go.wait()
+        reading -= 1
+        return []
+
+    world.store.certificates_by_serial = slow
+    stations = world.csms.authority.hierarchy.stations.certificate
+    issued = x509.load_pem_x509_certificate((world.directory / "CP1.pem").read_bytes())
+    asked = x509.ocsp.OCSPRequestBuilder().add_certificate(issued, stations, hashes.SHA1())
+    question = asked.build().public_bytes(Encoding.DER)
+
+    answers = [asyncio.create_task(world.csms.revocation.answer(question)) for _ in range(200)]
+    await asyncio.sleep(0.05)
+    go.set()
+    said = await asyncio.gather(*answers)
+
+    assert most == 1
+    assert said.count(ocsp.TRY_LATER) == 150
+    assert await world.csms.revocation.answer(question) != ocsp.TRY_LATER

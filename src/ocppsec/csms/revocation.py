@@ -23,6 +23,8 @@ from ocppsec.registry.store import RegistryError, Store
 _LOOK_SECONDS = 30.0
 """So often, at the most, the records are read for a list, unless a revocation here says that it is old."""
 _PAGE = 500
+_MOST_QUESTIONS = 50
+"""Waiting for the store.  Strangers ask: they read one at a time, so that admission can always read too."""
 FILE = "stations.crl"
 
 
@@ -46,6 +48,8 @@ class Revocation:
         self._issue: crl.Issue | None = None
         self._looked: datetime | None = None
         self._responder: ocsp.Responder | None = None
+        self._reading = asyncio.Lock()
+        self._questions = 0
 
     # -- CRL --------------------------------------------------------------------------------------------
     def changed(self) -> None:
@@ -111,10 +115,16 @@ class Revocation:
         responder = self._current_responder(now)
         if not ocsp.is_about(question, responder):
             return ocsp.UNAUTHORIZED
+        if self._questions >= _MOST_QUESTIONS:
+            return ocsp.TRY_LATER
+        self._questions += 1
         try:
-            found = await self._store.certificates_by_serial(f"{question.serial_number:X}")
+            async with self._reading:
+                found = await self._store.certificates_by_serial(f"{question.serial_number:X}")
         except RegistryError:
             return ocsp.TRY_LATER
+        finally:
+            self._questions -= 1
         return ocsp.answer(question, _status(found), responder, now=now)
 
     def _current_responder(self, now: datetime) -> ocsp.Responder:
