@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus
 
-Profile = Literal[0, 1, 2, 3]
+Profile = Annotated[int, Field(ge=0, le=3, strict=True)]
+"""Strict: `true` is not 1."""
 
 
 class Body(BaseModel):

@@ -55,6 +55,7 @@ async def test_profiles_are_the_numbers_of_the_standard(world, profile):
     [
         pytest.param({"identity": "A", "password": ["hunter2-hunter2-hunter2"]}, id="password-of-wrong-type"),
         pytest.param({"identity": "A", "password": "hunter2", "profile": 9}, id="unknown-profile"),
+        pytest.param({"identity": "A", "profile": True}, id="a-yes-is-no-profile"),
         pytest.param({"identity": "A", "pasword": "hunter2-hunter2-hunter2"}, id="misspelt-member"),
         pytest.param({"password": "hunter2-hunter2-hunter2"}, id="identity-missing"),
         pytest.param({"identity": "A", "password": "hunter2"}, id="too-short"),
