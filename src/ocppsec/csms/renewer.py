@@ -34,6 +34,7 @@ from ocppsec.registry.store import NotRegistered, RegistryError, RenewalInProgre
 from ocppsec.upgrades import exchange
 from ocppsec.upgrades import renewal as workflow
 from ocppsec.upgrades.renewal import CertificateSeen, HangUp, Ready, Renewed, State, Stuck, Terms, TryNow
+from ocppsec.upgrades.states import UnreadableState
 
 _LATEST = timing.AFTER - timing.SPREAD
 """Nothing is due with a larger share of its life left than what this leaves."""
@@ -90,9 +91,25 @@ class Renewer:
     async def start(self) -> None:
         """Take up what an earlier process left open, and begin to look for what is due."""
         for renewal in await self._store.open_renewals():
-            self._hold(renewal, workflow.decode_state(renewal.state))
+            try:
+                state = workflow.decode_state(renewal.state)
+            except UnreadableState as error:
+                await self._give_up(renewal, str(error))
+                continue
+            self._hold(renewal, state)
             self._spawn(self._catch_up(renewal.identity))
         self._spawn(self._watch())
+
+    async def _give_up(self, renewal: Renewal, reason: str) -> None:
+        """End a renewal that another version wrote; what is due is begun anew, and no door stays shut for it."""
+        await self._store.save_renewal(
+            replace(renewal, open=False, reason=reason, deadline=None, ended_at=self._now())
+        )
+        self._emit(
+            RenewalStuck(
+                identity=renewal.identity, step=renewal.step, reason=reason, failures=renewal.failures
+            )
+        )
 
     async def stop(self) -> None:
         """May be called twice."""

@@ -281,19 +281,9 @@ class Upgrader:
 
     async def _give_up(self, upgrade: Upgrade, reason: str) -> None:
         """End an upgrade that another version wrote: one row must not keep all doors shut."""
-        ended = replace(
-            upgrade, status=UpgradeStatus.FAILED, reason=reason, deadline=None, ended_at=self._now()
-        )
-        await self._store.save_upgrade(UpgradeChange(upgrade=ended))
-        self._emit(
-            UpgradeEnded(
-                identity=upgrade.identity,
-                upgrade=upgrade.id,
-                outcome="failed",
-                profile=int(upgrade.target),
-                reason=reason,
-            )
-        )
+        state = Failed(reason=reason, step=upgrade.step)
+        row = self._row(upgrade, state, same_step=False)
+        self._tell_ended(await self._store.save_upgrade(UpgradeChange(upgrade=row)), state)
 
     def _steps(self, effects: tuple[exchange.Effect, ...]) -> tuple[UpgradeStep, ...]:
         now = self._now()

@@ -18,7 +18,7 @@ from ocppsec.registry.records import NewStation, Upgrade, UpgradeChange, Upgrade
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.registry.store import UpgradeInProgress
 from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
-from ocppsec.upgrades.states import Progress, Signing, decode_state, encode_state
+from ocppsec.upgrades.states import Failed, Progress, Signing, decode_state, encode_state
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PLAN = Plan(
@@ -260,6 +260,7 @@ async def test_a_row_of_another_version_keeps_no_door_shut() -> None:
     assert ended is not None
     assert (ended.status, ended.ended_at) == (UpgradeStatus.FAILED, NOW)
     assert "begin it again" in ended.reason
+    assert isinstance(decode_state(ended.state), Failed)
     assert [event.name for event in again.events] == ["upgrade-ended"]
 
 
