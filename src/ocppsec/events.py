@@ -207,6 +207,27 @@ class CertificateNotDelivered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCertificatesUsed(Event):
+    """Tested, and served from the next connection on."""
+
+    name: ClassVar[str] = "server-certificates-used"
+    security: ClassVar[bool] = True
+    certificates: tuple[str, ...]
+    """Names of the files."""
+    not_after: str
+    """When the first of them ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCertificatesRefused(Event):
+    """New server certificates are bad: the old ones stay in use."""
+
+    name: ClassVar[str] = "server-certificates-refused"
+    security: ClassVar[bool] = True
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalStepped(Event):
     """The renewal of a station's certificate entered a step."""
 

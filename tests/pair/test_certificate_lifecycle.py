@@ -2,16 +2,26 @@
 
 import asyncio
 import contextlib
+import hashlib
 import random
+import ssl
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
 
+from ocppsec.certificates.hierarchy import create_hierarchy
+from ocppsec.certificates.issue import issue_server_certificate
+from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
+from ocppsec.certificates.pem import write_chain
+from ocppsec.certificates.safekeeping import TooOpen, write_file
 from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.renewer import RenewalSettings
+from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.csms.service import Csms
+from ocppsec.csms.tls import BadMaterial
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import UpgradeStatus
@@ -336,3 +346,97 @@ async def test_renew_what_is_not_there(new_house, identity):
     with pytest.raises((NotRegistered, BadInput)):
         await house.csms.renewer.renew(identity)
     assert await house.store.open_renewals() == []
+
+
+# -- the server's own certificates --------------------------------------------------------------------------
+def own_files(directory, hierarchy, *, hostname="localhost", key=None):
+    """The operator's own certificate, under another root."""
+    own = new_key(KeyFamily.EC_P256)
+    issued = issue_server_certificate(
+        own.public_key(),
+        hierarchy.servers,
+        hostname=hostname,
+        organization="Other",
+        now=datetime.now(UTC),
+        serial=x509.random_serial_number(),
+    )
+    write_file(directory / "own.key", key_pem(key or own), mode=0o600)
+    write_file(directory / "own.pem", issued.chain_pem.encode(), mode=0o644)
+    write_file(directory / "own-root.pem", write_chain((hierarchy.root.certificate,)).encode(), mode=0o644)
+    return issued.fingerprint
+
+
+async def served_now(house):
+    """Fingerprint of the certificate that a newcomer is shown at the door of profile 2."""
+    port = urlsplit(house.csms.url_for(2)).port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    shown = writer.get_extra_info("ssl_object").getpeercert(True)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return hashlib.sha256(shown).hexdigest()
+
+
+async def test_new_server_certificates_drop_nobody(new_house):
+    """Ours are made anew and served to the next connection; the station that is there stays."""
+    house = await new_house()
+    await house.grow()
+    before, session = await served_now(house), house.csms._sessions.get(IDENTITY)
+    for name in ("server-ec.pem", "server-rsa.pem"):
+        (house.directory / "tls" / name).unlink()
+
+    house.csms.server_certificates.reload_soon()
+    await house.until(lambda: len(house.told("server-certificates-used")) == 2)
+
+    assert await served_now(house) != before
+    assert house.csms._sessions.get(IDENTITY) is session
+    assert await house.csms.call(IDENTITY, "GetInstalledCertificateIds", {}, timeout=5)
+
+
+async def test_own_files_are_read_again_when_they_change(tmp_path, new_house):
+    """The operator's own certificate is served; a new one on the next connection, a bad one never."""
+    other = create_hierarchy(organization="Other", now=datetime.now(UTC))
+    first = own_files(tmp_path, other)
+    own = OwnFiles(certificate=tmp_path / "own.pem", key=tmp_path / "own.key", root=tmp_path / "own-root.pem")
+    house = await new_house(own_certificate=own)
+    house.csms.server_certificates._check_seconds = 0.05
+    house.csms.server_certificates.reload_soon()
+    await house.until(lambda: len(house.told("server-certificates-used")) == 2)
+    assert await served_now(house) == first
+
+    second = own_files(tmp_path, other)
+    await house.until(lambda: house.told("server-certificates-used")[2:])
+    assert await served_now(house) == second
+
+    own_files(tmp_path, other, key=new_key(KeyFamily.EC_P256))
+    await house.until(lambda: house.told("server-certificates-refused"))
+    assert "own.pem" in house.told("server-certificates-refused")[-1].reason
+    assert await served_now(house) == second
+
+    own_files(tmp_path, other, hostname="other.example")
+    await house.until(lambda: "mismatch" in house.told("server-certificates-refused")[-1].reason)
+    assert await served_now(house) == second
+
+    third = own_files(tmp_path, other)
+    await house.until(lambda: house.told("server-certificates-used")[3:])
+    assert await served_now(house) == third
+
+
+async def test_bad_own_files_stop_the_start(tmp_path, new_house):
+    """At the start there is nothing older to serve: it does not start with what stations would refuse."""
+    own_files(tmp_path, create_hierarchy(organization="Other", now=datetime.now(UTC)))
+    own = OwnFiles(certificate=tmp_path / "own.pem", key=tmp_path / "own.key")  # our root did not sign it
+    with pytest.raises(BadMaterial):
+        await new_house(own_certificate=own)
+
+
+async def test_a_key_that_others_can_read(tmp_path, new_house):
+    """An operator's key that is not private is not used."""
+    other = create_hierarchy(organization="Other", now=datetime.now(UTC))
+    own_files(tmp_path, other)
+    (tmp_path / "own.key").chmod(0o644)
+    own = OwnFiles(certificate=tmp_path / "own.pem", key=tmp_path / "own.key", root=tmp_path / "own-root.pem")
+    with pytest.raises(TooOpen):
+        await new_house(own_certificate=own)

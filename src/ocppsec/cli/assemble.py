@@ -13,6 +13,7 @@ from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.settings import Settings
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import DoorSpec
+from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
 from ocppsec.events import Emit
@@ -38,9 +39,21 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         ),
         hostname=settings.csms.hostname,
         organization=settings.csms.organization,
+        own_certificate=_own_certificate(settings),
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),
         ca_passphrase=passphrase.get_secret_value().encode() if passphrase else None,
+    )
+
+
+def _own_certificate(settings: Settings) -> OwnFiles | None:
+    named = settings.csms
+    if named.server_certificate is None or named.server_key is None:
+        return None
+    return OwnFiles(
+        certificate=Path(named.server_certificate).expanduser(),
+        key=Path(named.server_key).expanduser(),
+        root=Path(named.server_root).expanduser() if named.server_root else None,
     )
 
 

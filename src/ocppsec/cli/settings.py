@@ -38,7 +38,18 @@ class CsmsSection(Section):
         default=9443, description="Door for security profile 2 (wss); 0 takes a free port."
     )
     mtls_port: Port = Field(default=9444, description="Door for security profile 3 (wss, client certificate); 0 takes a free port.")  # fmt: skip
+    server_certificate: str | None = Field(default=None, min_length=1, description="PEM file with a server certificate of yours and its intermediates, served instead of ours; read again when it changes.")  # fmt: skip
+    server_key: str | None = Field(default=None, min_length=1, description="PEM file with its key, 0600.")
+    server_root: str | None = Field(default=None, min_length=1, description="PEM file with the root stations trust for it; our own root by default.")  # fmt: skip
     loop: Literal["uvloop", "asyncio"] = Field(default="uvloop", description="Event loop.")
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> "CsmsSection":
+        if (self.server_certificate is None) != (self.server_key is None):
+            raise ValueError("server_certificate and server_key go together")
+        if self.server_root is not None and self.server_certificate is None:
+            raise ValueError("server_root is for a server_certificate")
+        return self
 
 
 class ApiSection(Section):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 
 
 def end_on_signals() -> asyncio.Event:
@@ -11,3 +12,8 @@ def end_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     return told
+
+
+def on_hangup(act: Callable[[], object]) -> None:
+    """SIGHUP: look at the files again."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, act)

@@ -12,7 +12,7 @@ from typing import Any
 from ocppsec.cli.output import print_facts
 from ocppsec.cli.serve import Served, new_loop, served
 from ocppsec.cli.settings import Loaded, load
-from ocppsec.cli.signals import end_on_signals
+from ocppsec.cli.signals import end_on_signals, on_hangup
 from ocppsec.cli.state import state_directory
 
 _OPEN_FILES = 65_536
@@ -39,6 +39,7 @@ def allow_open_files() -> None:
 async def _up(loaded: Loaded, directory: Path, *, as_json: bool) -> None:
     told_to_end = end_on_signals()
     async with served(loaded.settings, directory) as running:
+        on_hangup(running.csms.server_certificates.reload_soon)
         if not told_to_end.is_set():
             if as_json:
                 print(json.dumps(readiness(running), separators=(",", ":")), flush=True)

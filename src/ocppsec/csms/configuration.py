@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ocppsec.csms.doors import Deadlines, DoorSpec
 from ocppsec.csms.renewer import RenewalSettings
+from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.link.link import Limits
 from ocppsec.profiles.profile import SecurityProfile
 
@@ -30,6 +31,8 @@ class Configuration:
     organization: str
     """O of every certificate (A00.FR.404)."""
     ca_passphrase: bytes | None = field(default=None, repr=False)
+    own_certificate: OwnFiles | None = None
+    """Served instead of certificates of our own CA."""
     public_url: str | None = None
     """Where others reach the API's ``/pki``, plain HTTP; written into the certificates of stations."""
     certificate_lifetime: timedelta = timedelta(days=90)

@@ -5,12 +5,12 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.csms import tls
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import Door
 from ocppsec.csms.doors import Gate as Decide
 from ocppsec.csms.gate import PATH
+from ocppsec.csms.server_certificates import Material
 from ocppsec.events import DoorOpened, Emit
 from ocppsec.profiles.profile import SecurityProfile
 
@@ -34,19 +34,15 @@ class Entrance:
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._doors: list[Door] = []
 
-    def use(self, authority: AuthorityFiles) -> None:
+    def use(self, material: Material) -> None:
         """Serve these certificates from the next connection on; open ones stay.
 
         Raises `tls.BadMaterial`, and then nothing has changed.
         """
-        chains = [
-            tls.Chain(certificate=files.chain, key=files.key, password=files.passphrase)
-            for files in (authority.server_ec, authority.server_rsa)
-        ]
         self._contexts = {
             spec.name: tls.server_context(
-                chains,
-                client_anchors=authority.station_issuers_pem if spec.asks_for_certificate else None,
+                material.chains,
+                client_anchors=material.authority.station_issuers_pem if spec.asks_for_certificate else None,
                 required=spec.requires_certificate,
             )
             for spec in self._configuration.doors

@@ -33,6 +33,7 @@ from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.rescue import Rescue, rescue
 from ocppsec.csms.revocation import Revocation
 from ocppsec.csms.security import Security
+from ocppsec.csms.server_certificates import ServerCertificates
 from ocppsec.csms.session import House
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.stations import Registrar, check_labels
@@ -53,7 +54,6 @@ from ocppsec.registry.records import (
 from ocppsec.registry.store import NotRegistered, Store
 
 _SWEEP_SECONDS = 5.0
-_RENEWAL_CHECK_SECONDS = 3600.0
 _FINISH_SECONDS = 5.0
 """How long an orderly stop waits for answers that an application, or a station, still owes."""
 
@@ -98,7 +98,6 @@ class Csms:
         self.certificates = CertificateOffice(store, self._sessions, emit=emit, now=now)
         self._loops: list[asyncio.Task[None]] = []
         self._entrance: Entrance | None = None
-        self._authority: AuthorityFiles | None = None
         self.campaigner = Campaigner(self, emit=emit, now=now)
         self._started = False
 
@@ -110,11 +109,11 @@ class Csms:
         """
         settings = self.configuration
         loop = asyncio.get_running_loop()
-        self._authority = await loop.run_in_executor(None, self._load_authority)
+        authority = await loop.run_in_executor(None, self._load_authority)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
         certifier = Certifier(
             self.store,
-            self._authority,
+            authority,
             organization=settings.organization,
             lifetime=settings.certificate_lifetime,
             emit=self._emit,
@@ -122,7 +121,7 @@ class Csms:
             serial=x509.random_serial_number,
             pointers=Pointers.under(settings.public_url) if settings.public_url else None,
         )
-        self.revocation = Revocation(self.store, self._authority, now=self._now)
+        self.revocation = Revocation(self.store, authority, now=self._now)
         self.certificates.on_revoked = self.revocation.changed
         self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
@@ -177,12 +176,20 @@ class Csms:
             now=self._now,
         )
         self._entrance = Entrance(settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw)
-        self._entrance.use(self._authority)
+        self.server_certificates = ServerCertificates(
+            self._load_authority,
+            self._entrance.use,
+            hostname=settings.hostname,
+            own=settings.own_certificate,
+            emit=self._emit,
+            now=self._now,
+        )
+        await self.server_certificates.begin(authority)
         await self._upgrader.start()
         await self.renewer.start()
         await self.campaigner.start()
         await self._entrance.open()
-        self._loops = [loop.create_task(self._sweep()), loop.create_task(self._renew_server_certificates())]
+        self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
         self._started = True
 
     async def stop(self) -> None:
@@ -242,8 +249,7 @@ class Csms:
 
     @property
     def authority(self) -> AuthorityFiles:
-        assert self._authority is not None, "started"
-        return self._authority
+        return self.server_certificates.authority
 
     @property
     def doors(self) -> tuple[OpenDoor, ...]:
@@ -395,14 +401,3 @@ class Csms:
             for session in self._sessions:
                 if session.link is not None:
                     session.link.sweep(now, idle=settings.ping_seconds, reply=settings.pong_seconds)
-
-    async def _renew_server_certificates(self) -> None:
-        """New server certificates serve the next connection; open ones stay (A00.FR.701)."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_RENEWAL_CHECK_SECONDS)
-            if self._now() < min(self.authority.server_ec.renew_at, self.authority.server_rsa.renew_at):
-                continue
-            self._authority = await loop.run_in_executor(None, self._load_authority)
-            assert self._entrance is not None
-            self._entrance.use(self._authority)

@@ -24,6 +24,7 @@ WORTH_A_LOOK = (
     events.LoginsSlowed,
     events.CertificateRequestRefused,
     events.RenewalStuck,
+    events.ServerCertificatesRefused,
     events.StationLostContact,
     events.StoreUnavailable,
 )

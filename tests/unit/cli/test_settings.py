@@ -162,3 +162,22 @@ def test_a_file_that_is_not_there_is_said(tmp_path):
     """Configuration named and missing stops the start."""
     with pytest.raises(Failure, match="cannot be read"):
         load(tmp_path / "nothing.toml", {}, {})
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({"OCPPSEC_CSMS__SERVER_CERTIFICATE": "c.pem"}, id="certificate without key"),
+        pytest.param({"OCPPSEC_CSMS__SERVER_KEY": "k.pem"}, id="key without certificate"),
+        pytest.param({"OCPPSEC_CSMS__SERVER_ROOT": "r.pem"}, id="root of nothing"),
+        pytest.param({"OCPPSEC_CA__PUBLIC_URL": "https://pki.example"}, id="revocation over TLS"),
+        pytest.param({"OCPPSEC_CA__PUBLIC_URL": "pki.example"}, id="no URL"),
+        pytest.param({"OCPPSEC_CA__STATION_DAYS": "0"}, id="no life at all"),
+        pytest.param({"OCPPSEC_CA__STATION_DAYS": "399"}, id="too long a life"),
+    ],
+)
+def test_settings_of_certificates_that_do_not_fit(variables):
+    """What would serve or point to something wrong stops the start."""
+    with pytest.raises(Failure) as refused:
+        load(None, variables, {})
+    assert refused.value.code == ExitCode.USAGE
