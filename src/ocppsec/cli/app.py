@@ -133,6 +133,20 @@ def station_add(
     )
 
 
+@station.command("import")
+def station_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Lines: identity,password[,serial].")],
+    *,
+    profile: Annotated[int, typer.Option(min=0, max=2, help="Security profile to start with.")] = 1,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Register many stations; those that are registered already stay as they are."""
+    from ocppsec.cli import importing
+
+    importing.run(file, profile=profile, as_json=json, state=state)
+
+
 @station.command("list")
 def station_list(json: Json = False, state: State = None) -> None:
     """All stations: floor, target and what was observed."""

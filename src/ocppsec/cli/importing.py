@@ -1,0 +1,79 @@
+"""``ocppsec station import``: many stations from a file, one request each."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ocppsec.cli.client import Api, Problem
+from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.output import print_json, printable
+from ocppsec.cli.state import state_directory
+from ocppsec.station.members import BadMembers, Member, read_members
+
+_TELL_EVERY = 250
+
+
+def run(file: Path, *, profile: int, as_json: bool, state: Path | None) -> None:
+    """Stations that are registered already stay as they are; anything else that is refused ends it."""
+    members = members_in(file)
+    with Api.find(state_directory(state)) as api:
+        known = register(api, members, profile)
+    registered = len(members) - len(known)
+    if as_json:
+        print_json({"registered": registered, "already_registered": known})
+        return
+    print(f"{registered} stations are registered")
+    if known:
+        more = f" and {len(known) - 5} more" if len(known) > 5 else ""
+        print(printable(f"{len(known)} were registered before: {', '.join(known[:5])}{more}"))
+
+
+def register(api: Api, members: Sequence[Member], profile: int) -> list[str]:
+    """The identities that were registered before."""
+    known = []
+    for number, member in enumerate(members, 1):
+        if not _add(api, member, profile):
+            known.append(member.identity)
+        if number % _TELL_EVERY == 0 and sys.stderr.isatty():
+            print(f"{number} of {len(members)}", file=sys.stderr)
+    return known
+
+
+def members_in(file: Path) -> Sequence[Member]:
+    """Every station with a password: one that the server made up would be known to nobody."""
+    try:
+        members = read_members(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} cannot be read", why=type(error).__name__, code=ExitCode.USAGE) from error
+    except BadMembers as error:
+        raise Failure(f"{file}: {error}", code=ExitCode.USAGE) from error
+    without = [member.identity for member in members if member.password is None]
+    if without:
+        raise Failure(
+            f"{file}: {without[0]} has no password",
+            next="give each one; ocppsec station add ID makes one up and shows it",
+            code=ExitCode.USAGE,
+        )
+    return members
+
+
+def _add(api: Api, member: Member, profile: int) -> bool:
+    """False when the identity or the serial number is registered already."""
+    body = {
+        "identity": member.identity,
+        "serial_number": member.serial_number,
+        "profile": profile,
+        "password": member.password,
+    }
+    try:
+        api.post("/stations", body)
+    except Problem as problem:
+        if problem.kind == "already-registered":
+            return False
+        raise Failure(
+            f"{member.identity} was refused: {problem.what}",
+            why=problem.why,
+            next=problem.next,
+            code=problem.code,
+        ) from problem
+    return True
