@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import ocppsec
+from ocppsec.cli.audit import audit
 from ocppsec.cli.cert import cert
 from ocppsec.cli.options import Config, Identity, Json, PasswordFile, State
 from ocppsec.cli.simulate import sim
@@ -30,6 +31,7 @@ app.add_typer(ca, name="ca")
 app.add_typer(cert, name="cert")
 app.add_typer(sim, name="sim")
 app.add_typer(config, name="config")
+app.add_typer(audit, name="audit")
 
 
 def _version(wanted: bool) -> None:
