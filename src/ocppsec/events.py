@@ -304,6 +304,18 @@ class CampaignStepped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChange(Event):
+    """A01: a new password was sent to a station, or the station has logged in with one for the first time."""
+
+    name: ClassVar[str] = "password-change"
+    security: ClassVar[bool] = True
+    identity: str
+    outcome: str
+    """``accepted``, ``reboot-required``, ``rejected``, ``unknown``, ``in-use``, ``not-begun``."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUnavailable(Event):
     name: ClassVar[str] = "store-unavailable"
     security: ClassVar[bool] = True

@@ -197,6 +197,14 @@ def station_rescue(identity: Identity, json: Json = False, state: State = None) 
     verbs.rescue(identity, as_json=json, state=state)
 
 
+@station.command("rotate-password")
+def station_rotate_password(identity: Identity, json: Json = False, state: State = None) -> None:
+    """Give a connected station a new password that nobody sees; exit code 1 unless it took it."""
+    from ocppsec.cli import station as verbs
+
+    verbs.rotate_password(identity, as_json=json, state=state)
+
+
 @station.command("remove")
 def station_remove(identity: Identity, json: Json = False, state: State = None) -> None:
     """Forget a station, revoke its certificates and close its connection."""

@@ -41,6 +41,7 @@ class CsmsSection(Section):
     server_certificate: str | None = Field(default=None, min_length=1, description="PEM file with a server certificate of yours and its intermediates, served instead of ours; read again when it changes.")  # fmt: skip
     server_key: str | None = Field(default=None, min_length=1, description="PEM file with its key, 0600.")
     server_root: str | None = Field(default=None, min_length=1, description="PEM file with the root stations trust for it; our own root by default.")  # fmt: skip
+    replace_factory_passwords: bool = Field(default=False, description="Give each station a new password behind its first BootNotification on profile 1 or 2.")  # fmt: skip
     loop: Literal["uvloop", "asyncio"] = Field(default="uvloop", description="Event loop.")
 
     @model_validator(mode="after")

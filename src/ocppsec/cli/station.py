@@ -132,6 +132,20 @@ def why(identity: str, *, as_json: bool, state: Path | None) -> None:
         print("\n".join(explanation(told)))
 
 
+def rotate_password(identity: str, *, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        told = api.post(station_path(identity, "password-rotation"), None, timeout=75.0)
+    if as_json:
+        print_json(told)
+    elif told["outcome"] in ("accepted", "reboot-required"):
+        print(f"station {identity} took a new password. {printable(told['detail'])}")
+    if told["outcome"] not in ("accepted", "reboot-required"):
+        raise Failure(
+            f"the change of the password of {identity} ended: {told['outcome']}",
+            why=printable(told["detail"]),
+        )
+
+
 def rescue(identity: str, *, as_json: bool, state: Path | None) -> None:
     with Api.find(state_directory(state)) as api:
         told = api.get(station_path(identity, "rescue"))

@@ -44,5 +44,7 @@ class Configuration:
     """Silence after which a station is pinged."""
     pong_seconds: float = 30.0
     """Silence after a ping after which it counts as gone."""
+    replace_factory_passwords: bool = False
+    """Give each station a new password behind its first BootNotification (A01)."""
     most_undecided: int = 1000
     """Connections at one door that are still on the way to a decision."""

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from ocppsec.csms.gate import SUBPROTOCOL, Entry
-from ocppsec.csms.ground import Ground
+from ocppsec.csms.ground import Ground, Overtaken
+from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Facts, House, Session
 from ocppsec.csms.sessions import Sessions
@@ -28,7 +29,7 @@ from ocppsec.link.accept import accept
 from ocppsec.link.deflate import accept_offer
 from ocppsec.link.link import Limits, Link
 from ocppsec.registry.records import Attempt, AttemptOutcome
-from ocppsec.registry.store import Store
+from ocppsec.registry.store import NotRegistered, Store, Superseded
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 
 
@@ -40,12 +41,14 @@ class Reception:
         upgrader: Upgrader,
         renewer: Renewer,
         ground: Ground,
+        passwords: PasswordOffice,
         *,
         limits: Limits,
         emit: Emit,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
+        self._passwords = passwords
         self._sessions = sessions
         self._upgrader = upgrader
         self._renewer = renewer
@@ -75,6 +78,8 @@ class Reception:
         assert self._house is not None
         if admitted.certificate is not None and admitted.certificate_is_new:
             await self._store.activate_certificate(admitted.certificate, self._now())
+        if admitted.password_matched:
+            await self._first_use(entry, admitted.password_matched)
         entry.watch.check()
         if arrival.transport.is_closing():
             return  # it hung up behind its request
@@ -93,6 +98,13 @@ class Reception:
             early=arrival.early,
         )
         arrival.transport.resume_reading()
+
+    async def _first_use(self, entry: Entry, index: int) -> None:
+        """A01: the station has its new password, so the old one is dead before it is in."""
+        try:
+            await self._passwords.used(entry.record.identity, entry.record.password_hashes, index)
+        except (Superseded, NotRegistered):
+            raise Overtaken from None
 
     def _facts(self, entry: Entry) -> Facts:
         return Facts(

@@ -10,6 +10,7 @@ from typing import Any
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
+from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
@@ -53,6 +54,7 @@ class Security:
         upgrader: Upgrader,
         renewer: Renewer,
         certifier: Certifier,
+        passwords: PasswordOffice,
         *,
         emit: Emit,
         now: Callable[[], datetime],
@@ -62,6 +64,7 @@ class Security:
         self._upgrader = upgrader
         self._renewer = renewer
         self._certifier = certifier
+        self._passwords = passwords
         self._emit = emit
         self._now = now
 
@@ -91,6 +94,7 @@ class Security:
         except RegistryError as error:
             self._unavailable(session, call, "keeping a BootNotification", error)
             return
+        again = session.accepted
         session.accept()
         if session.link is not None:
             session.link.answer(
@@ -100,6 +104,8 @@ class Security:
         self._tell_booted(session, facts, old)
         self._upgrader.ready(session)
         self._renewer.ready(session)
+        if not session.facts.registered and not again:
+            self._passwords.first_contact(session)
 
     async def _raise_floor(self, session: Session) -> SecurityProfile:
         """A05.FR.07: the floor that was before.  It never falls, so what admission read may be enough to know."""

@@ -27,6 +27,7 @@ from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
+from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
@@ -135,12 +136,22 @@ class Csms:
             emit=self._emit,
             now=self._now,
         )
+        self.passwords = PasswordOffice(
+            self.store,
+            hasher,
+            ground,
+            self._sessions.get,
+            lambda: self.upgrading,
+            emit=self._emit,
+            at_first_contact=settings.replace_factory_passwords,
+        )
         self._reception = Reception(
             self.store,
             self._sessions,
             self._upgrader,
             self.renewer,
             ground,
+            self.passwords,
             limits=settings.limits,
             emit=self._emit,
             now=self._now,
@@ -153,6 +164,7 @@ class Csms:
                     self._upgrader,
                     self.renewer,
                     certifier,
+                    self.passwords,
                     emit=self._emit,
                     now=self._now,
                 ),
@@ -198,6 +210,7 @@ class Csms:
         if self._entrance is None:
             return
         await self.campaigner.stop()
+        await self.passwords.stop()
         await self._entrance.close()
         for task in self._loops:
             task.cancel()

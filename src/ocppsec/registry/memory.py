@@ -135,6 +135,12 @@ class MemoryStore:
         self._registered(identity)
         self._passwords[identity] = (password_hash,)
 
+    async def replace_passwords(self, identity: str, before: Sequence[str], after: Sequence[str]) -> None:
+        self._registered(identity)
+        if self._passwords[identity] != tuple(before):
+            raise Superseded(f"the passwords of station {identity!r} have changed meanwhile")
+        self._passwords[identity] = tuple(after)
+
     async def set_target(self, identity: str, target: SecurityProfile) -> None:
         station = self._registered(identity)
         if target >= station.floor:

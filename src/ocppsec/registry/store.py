@@ -96,6 +96,9 @@ class Store(Protocol):
     async def set_password_hash(self, identity: str, password_hash: str) -> None:
         """Replace the station's password hash; raises `NotRegistered`."""
 
+    async def replace_passwords(self, identity: str, before: Sequence[str], after: Sequence[str]) -> None:
+        """Replace all password hashes; raises `NotRegistered`, `Superseded` when they are not *before* any more."""
+
     async def set_target(self, identity: str, target: SecurityProfile) -> None:
         """Raises `NotRegistered`.  Never below the floor: such a call changes nothing."""
 

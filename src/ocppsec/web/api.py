@@ -138,6 +138,11 @@ def _stations(csms: Csms) -> APIRouter:
         """What can be done for a station that has not come back from its upgrade. Changes nothing."""
         return schemas.Rescue.model_validate(await csms.rescue(identity))
 
+    @router.post("/{identity}/password-rotation")
+    async def rotate_password(identity: str) -> schemas.PasswordRotation:
+        """Give a connected station on profile 1 or 2 a new password, which nobody sees (A01)."""
+        return schemas.PasswordRotation.model_validate(await csms.passwords.rotate(identity))
+
     @router.post("/{identity}/calls")
     async def call(identity: str, body: schemas.NewCall) -> schemas.CallAnswer:
         """Send any OCPP request to a connected station; 502 when it answers CALLERROR, 504 when it does not."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ocppsec.profiles.password_change import Answer
 from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus
 
 Profile = Annotated[int, Field(ge=0, le=3, strict=True)]
@@ -146,6 +147,11 @@ class Rescue(Shown):
     open_doors: list[int] = Field(description="Profiles it is admitted on, the old one among them.")
     seen_since: list[Attempt] = Field(description="Since its last upgrade began, newest first.")
     steps: list[str]
+
+
+class PasswordRotation(Shown):
+    outcome: Answer
+    detail: str = Field(description="Which passwords are valid now.")
 
 
 class SecurityEvent(Shown):

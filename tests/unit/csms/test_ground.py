@@ -74,6 +74,7 @@ def reception(ground: Ground, sessions: Any) -> Reception:
         None,  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
         ground,
+        None,  # type: ignore[arg-type]
         limits=Limits(),
         emit=lambda _: None,
         now=lambda: NOW,
@@ -155,4 +156,4 @@ async def test_who_hung_up_behind_his_request_takes_nobodys_place() -> None:
 
 
 def admitted() -> Any:
-    return SimpleNamespace(certificate=None, certificate_is_new=False, profile=NONE)
+    return SimpleNamespace(certificate=None, certificate_is_new=False, password_matched=None, profile=NONE)

@@ -85,6 +85,7 @@ async def renewal(outcome, *, silent=False, profile=SecurityProfile.TLS_BASIC):
         NoUpgrade(),
         Renewals(link.said),
         Certifier(outcome),
+        None,
         emit=events.append,
         now=lambda: NOW,
     )

@@ -1,6 +1,6 @@
 """Stations and their password hashes in SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from ocppsec.registry.records import (
 from ocppsec.registry.sql import certificates
 from ocppsec.registry.sql.tables import Profile, passwords, renewals, upgrades
 from ocppsec.registry.sql.tables import stations as table
-from ocppsec.registry.store import AlreadyRegistered, NotRegistered
+from ocppsec.registry.store import AlreadyRegistered, NotRegistered, Superseded
 
 RECORD_BOOT: Final = (
     update(table)
@@ -102,6 +102,23 @@ async def set_password_hash(connection: AsyncConnection, identity: str, password
     await registered(connection, identity)
     await connection.execute(delete(passwords).where(passwords.c.identity == identity))
     await _add_password(connection, identity, password_hash)
+
+
+async def replace_passwords(
+    connection: AsyncConnection, identity: str, before: Sequence[str], after: Sequence[str]
+) -> None:
+    await registered(connection, identity)
+    chosen = select(passwords.c.password_hash).where(passwords.c.identity == identity)
+    known = (await connection.execute(chosen.order_by(passwords.c.position))).scalars().all()
+    if list(known) != list(before):
+        raise Superseded(f"the passwords of station {identity!r} have changed meanwhile")
+    await connection.execute(delete(passwords).where(passwords.c.identity == identity))
+    if after:
+        rows = [
+            {"identity": identity, "position": position, "password_hash": each}
+            for position, each in enumerate(after)
+        ]
+        await connection.execute(insert(passwords), rows)
 
 
 async def set_target(connection: AsyncConnection, identity: str, target: SecurityProfile) -> None:

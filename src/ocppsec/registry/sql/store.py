@@ -98,6 +98,9 @@ class SqlStore:
     async def set_password_hash(self, identity: str, password_hash: str) -> None:
         await self._write(None, stations.set_password_hash, identity, password_hash)
 
+    async def replace_passwords(self, identity: str, before: Sequence[str], after: Sequence[str]) -> None:
+        await self._write(None, stations.replace_passwords, identity, before, after)
+
     async def set_target(self, identity: str, target: SecurityProfile) -> None:
         await self._write(None, stations.set_target, identity, target)
 
