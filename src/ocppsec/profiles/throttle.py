@@ -8,6 +8,10 @@ again at a steady rate, and each letting one attempt through per delay, whoever 
 - one identity, whatever addresses try it.  One address alone, slowed as it is, never fills this count, so it
   cannot slow a station that connects from elsewhere.
 
+The first attempt of an address on an identity, or the first in a long time, is not held up by the third count:
+such attempts have one of their own, and pass a second apart.  Otherwise six addresses that never tire would take
+every turn, and shut out a station that has a new address or comes for the first time since a restart.
+
 A right password is refused like a wrong one while its sender is being slowed: if it were let in, an attacker
 would learn as fast as ever which guess is right, and the delay would delay nothing.  What keeps a station from
 being shut out by an attacker behind the same NAT is another thing: where it was let in from before, it is judged
@@ -47,6 +51,8 @@ HOME: Final = Rule(free=5, longest=2.0, forgotten_every=120.0)
 ADDRESS: Final = Rule(free=50, longest=10.0, forgotten_every=5.0)
 IDENTITY: Final = Rule(free=30, longest=10.0, forgotten_every=20.0)
 
+FIRST: Final = Rule(free=100, longest=1.0, forgotten_every=1.0)
+
 HOME_LASTS: Final = 30 * 86_400.0
 """Seconds after the last right password in which a station is at home at an address."""
 
@@ -54,12 +60,13 @@ HOME_LASTS: Final = 30 * 86_400.0
 class LoginThrottle:
     """At most *capacity* counts of each kind and *homes* known pairs; the least recently used go first."""
 
-    __slots__ = ("_addresses", "_homes", "_homes_limit", "_identities", "_pairs")
+    __slots__ = ("_addresses", "_firsts", "_homes", "_homes_limit", "_identities", "_pairs")
 
     def __init__(self, *, capacity: int = 10_000, homes: int = 100_000) -> None:
         self._pairs: _Counts[tuple[str, str]] = _Counts(capacity)
         self._addresses: _Counts[str] = _Counts(capacity)
         self._identities: _Counts[str] = _Counts(capacity)
+        self._firsts: _Counts[str] = _Counts(capacity)
         self._homes: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._homes_limit = homes
 
@@ -69,6 +76,8 @@ class LoginThrottle:
         pair = (identity, network)
         if self._at_home(pair, now):
             return self._pairs.wait(pair, HOME, now)
+        if self._pairs.forgiven(pair, PAIR, now):
+            return max(self._addresses.wait(network, ADDRESS, now), self._firsts.wait(identity, FIRST, now))
         return max(
             self._pairs.wait(pair, PAIR, now),
             self._addresses.wait(network, ADDRESS, now),
@@ -83,6 +92,8 @@ class LoginThrottle:
             # At HOME's pace these would fill the other counts, and slow this station elsewhere and others here.
             self._pairs.add(pair, HOME, now)
         else:
+            if self._pairs.forgiven(pair, PAIR, now):
+                self._firsts.add(identity, FIRST, now)
             self._pairs.add(pair, PAIR, now)
             self._addresses.add(network, ADDRESS, now)
             self._identities.add(identity, IDENTITY, now)
@@ -103,7 +114,8 @@ class LoginThrottle:
 
     def __len__(self) -> int:
         """All that is remembered."""
-        return len(self._pairs) + len(self._addresses) + len(self._identities) + len(self._homes)
+        counts = (self._pairs, self._addresses, self._identities, self._firsts)
+        return sum(len(each) for each in counts) + len(self._homes)
 
 
 def network_of(address: str) -> str:
@@ -130,6 +142,11 @@ class _Counts(Generic[Key]):
 
     def __len__(self) -> int:
         return len(self._counts)
+
+    def forgiven(self, key: Key, rule: Rule, now: float) -> bool:
+        """Nothing is counted for *key*, or all of it was so long ago that it is forgotten."""
+        count, last = self._counts.get(key, (0.0, now))
+        return count * rule.forgotten_every <= max(0.0, now - last)
 
     def wait(self, key: Key, rule: Rule, now: float) -> float:
         found = self._counts.get(key)

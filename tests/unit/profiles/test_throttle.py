@@ -4,7 +4,16 @@ import sys
 
 import pytest
 
-from ocppsec.profiles.throttle import ADDRESS, HOME, HOME_LASTS, IDENTITY, PAIR, LoginThrottle, network_of
+from ocppsec.profiles.throttle import (
+    ADDRESS,
+    FIRST,
+    HOME,
+    HOME_LASTS,
+    IDENTITY,
+    PAIR,
+    LoginThrottle,
+    network_of,
+)
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 
@@ -113,12 +122,42 @@ def test_10_000_wrong_passwords_from_one_address():
 def test_many_addresses_on_one_identity():
     """A botnet that guesses one identity's password is slowed, though each address is new."""
     throttle = LoginThrottle()
+    looked_at = 0
+
+    for number in range(10_000):
+        now = number * 0.01
+        address = f"10.{number >> 8}.{number % 256}.1"
+        if throttle.check("CP1", address, now) == 0:
+            throttle.failed("CP1", address, now)
+            looked_at += 1
+
+    assert FIRST.free <= looked_at <= 2 * FIRST.free + 100 / FIRST.longest
+    assert throttle.check("CP2", "11.1.0.1", 100.0) == 0
+
+
+def test_who_has_guessed_waits_for_his_identity_too():
+    """The second attempts of many addresses on one identity share one count."""
+    throttle = LoginThrottle()
 
     for number in range(IDENTITY.free + 5):
         throttle.failed("CP1", f"10.0.{number}.1", 0.0)
 
-    assert throttle.check("CP1", "10.1.0.1", 0.0) == IDENTITY.longest
-    assert throttle.check("CP2", "10.1.0.1", 0.0) == 0
+    assert throttle.check("CP1", "10.0.1.1", 0.0) == IDENTITY.longest
+
+
+@pytest.mark.parametrize("earlier", [pytest.param(0, id="new-address"), pytest.param(3, id="old-mistakes")])
+def test_a_few_addresses_that_never_tire_shut_nobody_out(earlier):
+    """After a restart, or at a new address, a station is looked at though guessers wait for every turn."""
+    throttle = LoginThrottle()
+    fail(throttle, earlier, now=0.0)
+    begin = earlier * PAIR.forgotten_every
+
+    for tick in range(20_000):
+        now = begin + tick * 0.05
+        for number in range(8):
+            if throttle.check("CP1", f"10.0.0.{number}", now) == 0:
+                throttle.failed("CP1", f"10.0.0.{number}", now)
+        assert throttle.check("CP1", HERE, now) == 0
 
 
 def test_station_behind_the_nat_of_an_attacker():
@@ -196,7 +235,8 @@ def test_memory_is_bounded():
 
     assert (len(throttle._pairs), len(throttle._addresses), len(throttle._identities)) == (500, 500, 500)
     assert len(throttle._homes) == 300
-    assert len(throttle) == 1_800
+    assert len(throttle._firsts) == 500
+    assert len(throttle) == 2_300
     assert sys.getsizeof(throttle._pairs._counts) < 200_000
 
 
