@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ocppsec.link.link import Link
 from ocppsec.station.behaviour import STANDARD, Behaviour
 from ocppsec.station.config import StationConfig
 from ocppsec.station.dialling import Dialler, dial
@@ -27,6 +28,8 @@ class Conduct:
     """How connections are made; whatever goes over them passes here too."""
     request: RequestMaker = new_request
     """How signing requests are made."""
+    leftovers: list[Link] = field(default_factory=list)
+    """Connections that a manner leaves standing; they end with the station."""
 
     def station(
         self, memory: Memory, *, random: Callable[[], float], observe: Callable[[Happening], None]
@@ -40,4 +43,5 @@ class Conduct:
             behaviour=self.behaviour,
             dialler=self.dialler,
             request=self.request,
+            leftovers=self.leftovers,
         )

@@ -7,7 +7,7 @@ Saving waits for the disk; that is right for one station, and fleets keep their 
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -53,12 +53,13 @@ class Station:
         behaviour: Behaviour = STANDARD,
         dialler: Dialler = dial,
         request: RequestMaker = new_request,
+        leftovers: Sequence[Link] = (),
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         """*clock* gives aware times, *random* numbers from [0, 1).
 
         *behaviour*, *dialler* and *request* are where a manner changes what is answered, how connections are
-        made, and how signing requests are.
+        made, and how signing requests are.  *leftovers* are links it left standing; they are dropped at the end.
         """
         self.config = config
         self._observe = observe
@@ -66,6 +67,7 @@ class Station:
         self._inner = Inner(config, memory, clock=clock, tell=self._tell, new_id=new_id, request=request)
         self._reaching = Reaching(self._inner, answer=self._answer, dialler=dialler, random=random)
         self._behaviour = behaviour
+        self._leftovers = leftovers
         self._reached: Reached | None = None
         self._confirmed = False
 
@@ -127,6 +129,8 @@ class Station:
         finally:
             if self._reached is not None:
                 self._reached.link.abort("the station is switched off")
+            for link in self._leftovers:
+                link.abort("the station is switched off")
             self._tell(told.Stopped())
 
     def stop(self) -> None:

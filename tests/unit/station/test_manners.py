@@ -410,6 +410,11 @@ async def _(stage):
     await stage.accepted(talk)
     link = stage.links[-1]
     assert (isinstance(await talk.next(1), Ended), link.reading, link.closed) == (True, False, False)
+    assert stage.conduct.leftovers == [link]
+    for _ in range(3):
+        await stage.accepted(talk)
+        await talk.next(1)
+    assert [one.closed for one in stage.links] == [True, False, False, False]
 
 
 @shows("comes-back-twice")
@@ -417,6 +422,7 @@ async def _(stage):
     _, link = await stage.dial(handler=(mine := Conversation(lambda *_: None, lambda reason: None)))
     first, second = stage.links
     assert (link, second.handler, first.handler is mine) == (second, mine, False)
+    assert stage.conduct.leftovers == [first]
 
 
 @shows("never-boots")

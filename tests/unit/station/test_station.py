@@ -351,3 +351,14 @@ async def test_a_connection_that_comes_as_the_station_is_stopped_is_closed(livin
         station._reaching._dialler = stopping
         await station.until(lambda s: any(isinstance(h, told.Stopped) for h in s.happened), timeout=5)
     assert all(link.closed and link.sent == [] for link in dialler.links)
+
+
+async def test_what_a_manner_left_standing_ends_with_the_station(living, dialler):
+    """Else the sockets would outlive it."""
+    async with living() as station:
+        await accepted(station)
+        left = ScriptedLink(None, hangs_up=False)
+        left.handler = type("Nobody", (), {"on_closed": lambda self, link: None})()
+        station._leftovers = (left,)
+        assert not left.closed
+    assert left.closed

@@ -26,6 +26,13 @@ def _heartbeat(call_id: str) -> str:
     return encode(Call(call_id, "Heartbeat", {}))
 
 
+def _leave(right: Conduct, link: Link) -> None:
+    """Hold *link*, or the collector would close its socket; three of them at most."""
+    right.leftovers.append(link)
+    if len(right.leftovers) > 3:
+        right.leftovers.pop(0).abort("enough of them stand open")
+
+
 # -- dead and double ----------------------------------------------------------------------------------------
 @manner(
     "half-open",
@@ -34,16 +41,12 @@ def _heartbeat(call_id: str) -> str:
     " more, and the station comes back on another.",
 )
 def half_open(right: Conduct) -> Conduct:
-    dead: list[Link] = []  # held: the collector would close their sockets
-
     def power_cut(link: Link, handler: Handler) -> None:
         if link.closed or link._transport is None:  # noqa: SLF001
             return
         link._transport.underlying_transport.pause_reading()  # noqa: SLF001
         handler.on_closed(link)
-        dead.append(link)
-        if len(dead) > 3:
-            dead.pop(0).abort("enough of them stand open")
+        _leave(right, link)
 
     def later(link: Link, handler: Handler) -> None:
         asyncio.get_running_loop().call_later(10 * right.config.pace, power_cut, link, handler)
@@ -67,7 +70,9 @@ def comes_back_twice(right: Conduct) -> Conduct:
     async def dialler(
         attempt: Dial, handler: Handler, /, *, memory: Memory, new_id: Callable[[], str]
     ) -> Link | Failure:
-        await right.dialler(attempt, _Nobody(), memory=memory, new_id=new_id)
+        first = await right.dialler(attempt, _Nobody(), memory=memory, new_id=new_id)
+        if not isinstance(first, Failure):
+            _leave(right, first)
         return await right.dialler(attempt, handler, memory=memory, new_id=new_id)
 
     return replace(right, dialler=dialler)
