@@ -160,7 +160,8 @@ _ADVICE = {
     "and the installed root",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the station says our certificate has expired: check its clock",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the station rejects our certificate: check the host name in its URL and its clock",
-    "certificate has expired": "the station's certificate has expired: renew it over profile 2, or check our clock",
+    "certificate has expired": "the station's certificate was not renewed in time; give the station another way in: "
+    "remove it, add it again with --profile 2, set the password at the station, upgrade it",
     "certificate is not yet valid": "the station's certificate is not valid yet: check our clock",
     "unable to get local issuer certificate": "the station's certificate was not issued by our station CA",
     "unsuitable certificate purpose": "the station shows a certificate that is not meant for a TLS client",
