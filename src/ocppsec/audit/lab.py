@@ -6,6 +6,7 @@ Nothing secret gets into the record: credentials are told in words.
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import ssl
 import tempfile
@@ -143,7 +144,8 @@ class Lab:
             await socket.close()
 
     def note(self, sent: str, received: object) -> None:
-        self.trail.append(Exchange(sent=sent, received=str(received)))
+        told = json.dumps(received) if isinstance(received, list | dict) else str(received)
+        self.trail.append(Exchange(sent=sent, received=told))
 
     @property
     def stranger(self) -> str:

@@ -67,7 +67,7 @@ async def subprotocol_choice(lab: Lab) -> Outcome:
 
 @check(
     id="connection.compression",
-    title="permessage-deflate is agreed to and works",
+    title="Compression (permessage-deflate) is agreed to and works",
     severity=Severity.LOW,
     requirements=("Part 4, 5.1",),
     needs=(Need.IDENTITY,),

@@ -64,7 +64,7 @@ summary code { color: var(--dim); font-size: .78rem; }
 dt { color: var(--dim); } dd { margin: 0; }
 .badge { font-weight: 600; font-size: .8rem; color: var(--v); min-width: 6.6rem; }
 .sev { font-size: .75rem; border: 1px solid var(--line); border-radius: 4px; padding: 0 .35rem; color: var(--dim); }
-table { border-collapse: collapse; width: 100%; font: .8rem/1.45 ui-monospace, monospace; }
+table { border-collapse: collapse; width: 100%; margin-top: .7rem; font: .8rem/1.45 ui-monospace, monospace; }
 td { border-top: 1px solid var(--line); padding: .25rem .5rem .25rem 0; vertical-align: top; overflow-wrap: anywhere; }
 td:first-child { width: 50%; }
 .pass { --v: var(--pass); } .fail { --v: var(--fail); } .inconclusive { --v: var(--inconclusive); }

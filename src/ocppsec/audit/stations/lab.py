@@ -1,6 +1,7 @@
 """The workplace of a station's audit: the desk, a CA of its own, and the station on whatever connection it has."""
 
 import asyncio
+import json
 import os
 import ssl
 import tempfile
@@ -64,12 +65,12 @@ class StationLab:
         """As it is now."""
         self.serial_number = subject.serial_number
         self.profile = 1
-        self.slot: int | None = None
         self.facts: dict[str, Any] = {}
         """What one check leaves for the next."""
         self.desk = Desk(host=subject.listen, ports=subject.ports, new_id=lambda: str(uuid.uuid4()))
         self._directory = tempfile.TemporaryDirectory(prefix="ocppsec-audit-")
         self._seen = 0
+        self._away = False
         self.good = self.context(self.leaf())
 
     async def __aenter__(self) -> Self:
@@ -165,9 +166,13 @@ class StationLab:
         )
 
     async def talk(self) -> Conversation:
-        """The station's open and accepted conversation; waits for it.  Raises `NoStation`."""
+        """The station's open and accepted conversation; waits for it.  Raises `NoStation`.
+
+        Who stayed away once is not waited for as long again: thirty checks would take an hour to say the same.
+        """
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.patience
+        until = loop.time() + (self.patience / 10 if self._away else self.patience)
+        self._away = True
         while (left := until - loop.time()) > 0:
             visit = self.current()
             if (
@@ -230,6 +235,16 @@ class StationLab:
         result = (answer.get("getVariableResult") or [{}])[0]
         return str(result.get("attributeStatus", answer.get("error"))), str(result.get("attributeValue", ""))
 
+    def events(self) -> list[str]:
+        """The types of all security events the station has reported."""
+        return [
+            str(payload.get("type"))
+            for visit in self.desk.visits
+            if visit.talk is not None
+            for action, payload in visit.talk.calls
+            if action == "SecurityEventNotification"
+        ]
+
     def hang_up(self) -> None:
         """End the open connection, so that the station dials again."""
         visit = self.current()
@@ -249,11 +264,10 @@ class StationLab:
 
 
 def _short(payload: dict[str, Any]) -> str:
-    """For the report: long values are cut."""
-    text = str(
-        {
-            name: (f"{value[:60]}…" if isinstance(value, str) and len(value) > 60 else value)
-            for name, value in payload.items()
-        }
-    )
+    """For the report: certificates and the like are cut."""
+    cut = {
+        name: f"{value[:60]}…" if isinstance(value, str) and len(value) > 60 else value
+        for name, value in payload.items()
+    }
+    text = json.dumps(cut, ensure_ascii=False)
     return text if len(text) <= 400 else text[:400] + "…"

@@ -13,6 +13,7 @@ from ocppsec.audit.stations.lab import StationLab
 from ocppsec.certificates.hash_data import hash_data
 
 _LEAVE: Final = (Need.DESTRUCTIVE,)
+_REPORT: Final = "InvalidChargingStationCertificate"
 
 
 def _names(subject: x509.Name, oid: x509.ObjectIdentifier) -> list[str]:
@@ -72,16 +73,6 @@ async def _deliver(lab: StationLab, certificate: x509.Certificate) -> str:
     return str(answer.get("status", answer.get("error")))
 
 
-def _events(lab: StationLab) -> int:
-    return sum(
-        payload.get("type") == "InvalidChargingStationCertificate"
-        for visit in lab.desk.visits
-        if visit.talk is not None
-        for action, payload in visit.talk.calls
-        if action == "SecurityEventNotification"
-    )
-
-
 @check(
     id="certificate.bad-refused",
     title="A certificate it did not ask for, or of another CA, is rejected and reported",
@@ -108,8 +99,8 @@ async def bad_refused(lab: StationLab) -> Outcome:
         if status != "Rejected":
             return failed(f"a certificate {told} was answered {status}")
     talk = await lab.talk()
-    await talk.until(lambda _one: _events(lab) > 0, seconds=min(5.0, lab.patience))
-    if not _events(lab):
+    await talk.until(lambda _one: _REPORT in lab.events(), seconds=min(5.0, lab.patience))
+    if _REPORT not in lab.events():
         return failed("rejected, but InvalidChargingStationCertificate was not reported")
     return passed("all rejected, and reported")
 

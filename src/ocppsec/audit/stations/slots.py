@@ -1,5 +1,6 @@
 """Network profiles and the way up: A05, B09, B10."""
 
+import asyncio
 from typing import Final
 
 from cryptography import x509
@@ -11,6 +12,8 @@ from ocppsec.audit.stations.lab import StationLab
 
 _LEAVE: Final = (Need.DESTRUCTIVE,)
 _REFUSED: Final = ("Rejected", "Failed")
+_MOMENT: Final = 3.0
+"""Seconds between the answer to a boot and the variables that follow from it."""
 
 
 async def _priority(lab: StationLab) -> list[str]:
@@ -116,14 +119,27 @@ async def _upgrade(lab: StationLab, profile: int) -> Outcome:
     if profile == 2 and not visit.header("authorization"):
         return failed("on profile 2 it sent no password")
     lab.profile = profile
-    _, told = await lab.variable("SecurityCtrlr", "SecurityProfile")
-    if told != str(profile):
-        return failed(f"connected on profile {profile}, but SecurityProfile says {told or 'nothing'}")
-    used = await _priority(lab)
-    if used != [str(slot)] and not set(used) <= {str(slot), str(lab.slot)}:
-        return failed(f"NetworkConfigurationPriority still names lower profiles: {','.join(used)}")
-    lab.slot = slot
+    objection = await _settled(lab, profile, slot)
+    if objection:
+        return failed(objection)
     return passed(f"on profile {profile} with {visit.tls_version}; SecurityProfile says so")
+
+
+async def _settled(lab: StationLab, profile: int, slot: int) -> str:
+    """What the station has not set right after its success; it has a moment for it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + min(_MOMENT, lab.patience)
+    while True:
+        _, told = await lab.variable("SecurityCtrlr", "SecurityProfile")
+        used = await _priority(lab)
+        objection = ""
+        if told != str(profile):
+            objection = f"connected on profile {profile}, but SecurityProfile says {told or 'nothing'}"
+        elif used != [str(slot)]:
+            objection = f"NetworkConfigurationPriority still names lower profiles: {','.join(used)}"
+        if not objection or loop.time() > until:
+            return objection
+        await asyncio.sleep(0.2)
 
 
 def _presented(der: bytes | None, serial_number: str | None) -> Outcome | None:

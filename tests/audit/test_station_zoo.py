@@ -1,0 +1,117 @@
+"""Each defect of a station is found by the check made for it; sound ones, on two stacks, show no finding."""
+
+import asyncio
+import contextlib
+import random
+from datetime import UTC, datetime
+
+import pytest
+from zoo.station import DEFECTS, PASSWORD, SERIAL, ZooStation
+
+from ocppsec.audit.finding import Verdict
+from ocppsec.audit.run import Limits, NotReachable
+from ocppsec.audit.stations.lab import Subject
+from ocppsec.audit.stations.run import audit_station
+from ocppsec.station.config import StationConfig, Traits
+from ocppsec.station.memory import PassingMemory
+from ocppsec.station.station import Station
+
+ZOO = Subject(identity="ST1", password=PASSWORD, serial_number=SERIAL, destructive=True)
+NOT_YET = {
+    "slots.fallback",
+    "slots.new-root",
+    "slots.recovery",
+    "connection.back-off",
+    "certificate.asks-again",
+    "roots.signed-by-old",
+    "server.wildcard",  # there is no wildcard for localhost
+}
+
+
+async def audit(make, subject=ZOO, *, patience=3.0):
+    """Audit the station that *make* gives for the URL it has to dial."""
+    running = []
+
+    def ready(lab):
+        running.append(asyncio.get_running_loop().create_task(make(lab.urls["ws"]).run()))
+
+    try:
+        return await audit_station(subject, limits=Limits(pause=0, patience=patience), ready=ready)
+    finally:
+        for task in running:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+def left(report):
+    return {
+        one.about.id: (one.verdict, one.why) for one in report.findings if one.verdict is not Verdict.PASS
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", DEFECTS)
+async def test_a_defect_is_found_by_its_check(tmp_path, defect):
+    """The check made for the defect fails, with a reason and a remedy."""
+    check, _ = DEFECTS[defect]
+    report = await audit(lambda url: ZooStation(tmp_path, url, defect=defect))
+    finding = report.of(check)
+    assert finding.verdict is Verdict.FAIL, (finding.verdict, finding.why)
+    assert finding.why
+    assert finding.remedy
+
+
+async def test_a_sound_foreign_station_shows_no_finding(tmp_path):
+    """A station on mobilityhouse's stack passes everything this audit looks at."""
+    report = await audit(lambda url: ZooStation(tmp_path, url))
+    assert left(report).keys() <= NOT_YET, left(report)
+
+
+async def test_our_own_station_shows_no_finding():
+    """The simulated station, judged like any other."""
+
+    def ours(url):
+        config = StationConfig(
+            identity="ST1",
+            serial_number=SERIAL,
+            url=url,
+            password=PASSWORD,
+            pace=0.05,
+            reboot_seconds=0.1,
+            traits=Traits(back_off_minimum=1, back_off_range=0, connection_attempts=2),
+        )
+        return Station(config, PassingMemory(), clock=lambda: datetime.now(UTC), random=random.random)
+
+    report = await audit(ours, patience=5.0)
+    assert left(report).keys() <= NOT_YET, left(report)
+
+
+async def test_a_station_that_answers_nothing_passes_nothing_it_was_asked(tmp_path):
+    """Only what its first request showed is a pass; every question without an answer is none."""
+    report = await audit(lambda url: ZooStation(tmp_path, url, hears_nothing=True), patience=0.2)
+    passes = {one.about.id for one in report.findings if one.verdict is Verdict.PASS}
+    assert passes == {"password.header"}
+    assert report.of("boot.waits").verdict is Verdict.FAIL
+
+
+async def test_no_station_is_no_audit(tmp_path):
+    """Where nobody comes there is neither a pass nor a fail."""
+    with pytest.raises(NotReachable):
+        await audit_station(ZOO, limits=Limits(patience=0.1))
+
+
+async def test_a_station_is_not_changed_without_leave(tmp_path):
+    """Without --destructive nothing is set, installed or deleted."""
+    careful = Subject(identity="ST1", password=PASSWORD, serial_number=SERIAL)
+    station = []
+
+    def make(url):
+        station.append(ZooStation(tmp_path, url))
+        return station[0]
+
+    report = await audit(make, careful)
+    assert not list(tmp_path.glob("root-*"))
+    assert station[0].password == PASSWORD
+    assert report.of("roots.installed").verdict is Verdict.NOT_TESTED
+    assert report.of("password.change").verdict is Verdict.NOT_TESTED
