@@ -228,6 +228,15 @@ class ServerCertificatesRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatusFailed(Event):
+    """M06: a station asked for the status of a certificate, and the responder it named gave none."""
+
+    name: ClassVar[str] = "certificate-status-failed"
+    identity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalStepped(Event):
     """The renewal of a station's certificate entered a step."""
 

@@ -1,6 +1,7 @@
 """Certificates of stations from the first to the last: our CSMS and our station, real sockets and real TLS."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import random
@@ -11,10 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography import x509
 
+from ocppsec.certificates.hash_data import hash_data
 from ocppsec.certificates.hierarchy import create_hierarchy
 from ocppsec.certificates.issue import issue_server_certificate
 from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
-from ocppsec.certificates.pem import write_chain
+from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.certificates.safekeeping import TooOpen, write_file
 from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.errors import BadInput
@@ -440,3 +442,50 @@ async def test_a_key_that_others_can_read(tmp_path, new_house):
     own = OwnFiles(certificate=tmp_path / "own.pem", key=tmp_path / "own.key", root=tmp_path / "own-root.pem")
     with pytest.raises(TooOpen):
         await new_house(own_certificate=own)
+
+
+# -- the certificates inside of a station (block M) ---------------------------------------------------------
+async def test_roots_go_in_and_out(new_house):
+    """M03, M05, M04: our root is known, another one goes in and out, and each is proven by the station's own list."""
+    house = await new_house()
+    await house.grow()
+    other = create_hierarchy(organization="Other", now=datetime.now(UTC)).root.certificate
+    desk = house.csms.installed
+
+    assert [one.ours for one in await desk.all(IDENTITY)] == [True]
+    put_in = await desk.install(IDENTITY, write_chain((other,)), "CSMSRootCertificate")
+    assert (put_in.status, put_in.shown) == ("Accepted", True)
+    assert sorted(one.ours for one in await desk.all(IDENTITY)) == [False, True]
+    taken_out = await desk.delete(IDENTITY, f"{other.serial_number:X}")
+    assert (taken_out.status, taken_out.shown) == ("Accepted", False)
+    with pytest.raises(BadInput):
+        await desk.delete(IDENTITY, f"{house.csms.authority.hierarchy.root.certificate.serial_number:X}")
+
+
+async def test_a_station_asks_for_a_status(new_house):
+    """M06: the station's question about a certificate of our CA is answered by our own responder, on the wire."""
+    house = await new_house()
+    await house.grow()
+    record = await house.in_use()
+    issuer = house.csms.authority.hierarchy.stations.certificate
+    data = hash_data(read_certificates(record.chain)[0], issuer, "SHA384")
+    question = {
+        "ocspRequestData": {
+            "hashAlgorithm": data.hash_algorithm,
+            "issuerNameHash": data.issuer_name_hash,
+            "issuerKeyHash": data.issuer_key_hash,
+            "serialNumber": data.serial_number,
+            "responderURL": "http://ocsp.invalid/",
+        }
+    }
+    link = house.station._reached.link
+
+    answer = await link.call("GetCertificateStatus", question, timeout=5)
+    said = x509.ocsp.load_der_ocsp_response(base64.b64decode(answer["ocspResult"]))
+    assert (answer["status"], said.certificate_status) == ("Accepted", x509.ocsp.OCSPCertStatus.GOOD)
+
+    question["ocspRequestData"] |= {"issuerKeyHash": "ab" * 48, "responderURL": "http://127.0.0.1/"}
+    answer = await link.call("GetCertificateStatus", question, timeout=5)
+    assert answer["status"] == "Failed"
+    assert "inside" in answer["statusInfo"]["additionalInfo"]
+    assert house.told("certificate-status-failed")

@@ -369,6 +369,50 @@ def campaign_retry(campaign_id: CampaignId, json: Json = False, state: State = N
     verbs.tell(campaign_id, "retry", as_json=json, state=state)
 
 
+@station.command("certs")
+def station_certs(identity: Identity, json: Json = False, state: State = None) -> None:
+    """Ask a connected station which certificates it holds (GetInstalledCertificateIds)."""
+    from ocppsec.cli import installed
+
+    installed.show(identity, as_json=json, state=state)
+
+
+@station.command("install-cert")
+def station_install_cert(
+    identity: Identity,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PEM of one root.")],
+    *,
+    use: Annotated[
+        str,
+        typer.Option(
+            metavar="USE",
+            help="CSMSRootCertificate, ManufacturerRootCertificate, V2GRootCertificate or MORootCertificate.",
+        ),
+    ] = "CSMSRootCertificate",
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Put a root into a station; done when the station shows it.  Exit code 1 when it does not."""
+    from ocppsec.cli import installed
+
+    installed.install(identity, file, use=use, as_json=json, state=state)
+
+
+@station.command("delete-cert")
+def station_delete_cert(
+    identity: Identity,
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="As `station certs` shows it.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Even our own root.")] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Take a certificate out of a station; done when the station no longer shows it."""
+    from ocppsec.cli import installed
+
+    installed.delete(identity, serial, force=force, as_json=json, state=state)
+
+
 @ca.command("show")
 def ca_show(
     pem: Annotated[bool, typer.Option("--pem", help="Only the root certificate.")] = False,

@@ -40,6 +40,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         hostname=settings.csms.hostname,
         organization=settings.csms.organization,
         own_certificate=_own_certificate(settings),
+        ocsp_hosts=frozenset(settings.csms.ocsp_hosts),
         replace_factory_passwords=settings.csms.replace_factory_passwords,
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),

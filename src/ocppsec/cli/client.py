@@ -64,8 +64,8 @@ class Api:
     def put(self, path: str, body: Any) -> Any:
         return self._ask("PUT", path, json=body)
 
-    def delete(self, path: str) -> None:
-        self._ask("DELETE", path)
+    def delete(self, path: str, *, timeout: float = 30.0) -> Any:
+        return self._ask("DELETE", path, timeout=timeout)
 
     def pages(self, path: str, member: str, **chosen: str | int) -> Iterator[Any]:
         """Every item of a paged collection."""

@@ -38,6 +38,7 @@ class CsmsSection(Section):
         default=9443, description="Door for security profile 2 (wss); 0 takes a free port."
     )
     mtls_port: Port = Field(default=9444, description="Door for security profile 3 (wss, client certificate); 0 takes a free port.")  # fmt: skip
+    ocsp_hosts: tuple[str, ...] = Field(default=(), description="OCSP responders that stations may ask through us (M06) though their address is in a private network.")  # fmt: skip
     server_certificate: str | None = Field(default=None, min_length=1, description="PEM file with a server certificate of yours and its intermediates, served instead of ours; read again when it changes.")  # fmt: skip
     server_key: str | None = Field(default=None, min_length=1, description="PEM file with its key, 0600.")
     server_root: str | None = Field(default=None, min_length=1, description="PEM file with the root stations trust for it; our own root by default.")  # fmt: skip

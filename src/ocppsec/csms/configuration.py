@@ -33,6 +33,8 @@ class Configuration:
     ca_passphrase: bytes | None = field(default=None, repr=False)
     own_certificate: OwnFiles | None = None
     """Served instead of certificates of our own CA."""
+    ocsp_hosts: frozenset[str] = frozenset()
+    """Responders that stations may ask through us (M06) though their address is inside of our own networks."""
     public_url: str | None = None
     """Where others reach the API's ``/pki``, plain HTTP; written into the certificates of stations."""
     certificate_lifetime: timedelta = timedelta(days=90)

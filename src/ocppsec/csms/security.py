@@ -14,9 +14,11 @@ from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
+from ocppsec.csms.status_desk import NoStatus, OCSPRequestData, StatusDesk
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     CertificateNotDelivered,
+    CertificateStatusFailed,
     Emit,
     FloorRaised,
     SecurityEventReceived,
@@ -54,6 +56,7 @@ class Security:
         upgrader: Upgrader,
         renewer: Renewer,
         certifier: Certifier,
+        status_desk: StatusDesk,
         passwords: PasswordOffice,
         *,
         emit: Emit,
@@ -64,6 +67,7 @@ class Security:
         self._upgrader = upgrader
         self._renewer = renewer
         self._certifier = certifier
+        self._status_desk = status_desk
         self._passwords = passwords
         self._emit = emit
         self._now = now
@@ -220,6 +224,19 @@ class Security:
                 tech_info=request.tech_info,
             )
         )
+
+    # -- M06 --------------------------------------------------------------------------------------------
+    async def certificate_status(self, session: Session, call: CallReceived) -> None:
+        """M06.FR.01 to 04: Accepted says that somebody was asked, not what the answer was."""
+        data = OCSPRequestData.of(call.payload)
+        try:
+            answer: dict[str, Any] = {"status": "Accepted", "ocspResult": await self._status_desk.ask(data)}
+        except NoStatus as error:
+            self._emit(CertificateStatusFailed(identity=session.identity, reason=str(error)))
+            info = {"reasonCode": "OcspFailed", "additionalInfo": str(error)[:512]}
+            answer = {"status": "Failed", "statusInfo": info}
+        if session.link is not None:
+            session.link.answer(call.id, answer)
 
     def report(self, session: Session, call: CallReceived) -> None:
         """NotifyReport: an upgrade may have asked for it."""

@@ -27,6 +27,7 @@ from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
+from ocppsec.csms.installed import InstalledCertificates
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
@@ -38,6 +39,7 @@ from ocppsec.csms.server_certificates import ServerCertificates
 from ocppsec.csms.session import House
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.stations import Registrar, check_labels
+from ocppsec.csms.status_desk import StatusDesk
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     Emit,
@@ -96,6 +98,7 @@ class Csms:
         self._now = now
         self._application = application or BuiltIn()
         self._sessions = Sessions()
+        self.installed = InstalledCertificates(self.call, lambda: self.authority.hierarchy.root.certificate)
         self.certificates = CertificateOffice(store, self._sessions, emit=emit, now=now)
         self._loops: list[asyncio.Task[None]] = []
         self._entrance: Entrance | None = None
@@ -123,6 +126,7 @@ class Csms:
             pointers=Pointers.under(settings.public_url) if settings.public_url else None,
         )
         self.revocation = Revocation(self.store, authority, now=self._now)
+        desk = StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now)
         self.certificates.on_revoked = self.revocation.changed
         self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
@@ -164,6 +168,7 @@ class Csms:
                     self._upgrader,
                     self.renewer,
                     certifier,
+                    desk,
                     self.passwords,
                     emit=self._emit,
                     now=self._now,

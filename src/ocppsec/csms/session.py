@@ -32,6 +32,7 @@ class SecurityMessages(Protocol):
     async def boot(self, session: "Session", call: CallReceived) -> None: ...
     async def sign(self, session: "Session", call: CallReceived) -> None: ...
     async def event(self, session: "Session", call: CallReceived) -> None: ...
+    async def certificate_status(self, session: "Session", call: CallReceived) -> None: ...
     def report(self, session: "Session", call: CallReceived) -> None: ...
 
 
@@ -129,6 +130,8 @@ class Session:
             self.run(self._house.security.sign(self, call))
         elif action == "SecurityEventNotification":
             self.run(self._house.security.event(self, call))
+        elif action == "GetCertificateStatus":
+            self.run(self._house.security.certificate_status(self, call))
         else:
             if action == "NotifyReport":
                 self._house.security.report(self, call)

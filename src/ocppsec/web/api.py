@@ -21,6 +21,7 @@ from ocppsec.web.certificates import certificates
 from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
 from ocppsec.web.idempotency import MAX_KEY, Idempotency
+from ocppsec.web.installed import installed
 from ocppsec.web.paths import station_location, station_urls, upgrade_location
 from ocppsec.web.pki import pki
 from ocppsec.web.problems import Problem
@@ -51,7 +52,7 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     app.include_router(pki(csms))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
     v1.include_router(campaigns(csms))
-    for part in (_stations(csms), _upgrades(csms), certificates(csms), _others(csms)):
+    for part in (_stations(csms), _upgrades(csms), certificates(csms), installed(csms), _others(csms)):
         v1.include_router(part)
     app.include_router(v1)
     return app

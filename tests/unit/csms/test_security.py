@@ -86,6 +86,7 @@ async def renewal(outcome, *, silent=False, profile=SecurityProfile.TLS_BASIC):
         Renewals(link.said),
         Certifier(outcome),
         None,
+        None,
         emit=events.append,
         now=lambda: NOW,
     )

@@ -1,0 +1,183 @@
+"""The certificates in a station, by block M: what is installed (M03), take one out (M04), put one in (M05).
+
+An answer is a hint (LESSONS, stations in the field 1): after a change the station is asked what it holds.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography import x509
+
+from ocppsec.certificates.facts import is_ca
+from ocppsec.certificates.hash_data import CertificateHashData, hash_data, same
+from ocppsec.certificates.pem import BadPem, read_certificate, write_chain
+from ocppsec.csms.errors import BadInput
+from ocppsec.ocppj.messages import CertificateHashData as OnTheWire
+from ocppsec.ocppj.messages import (
+    CertificateHashDataChain,
+    DeleteCertificateRequest,
+    DeleteCertificateResponse,
+    GetCertificateIdUse,
+    GetInstalledCertificateIdsRequest,
+    GetInstalledCertificateIdsResponse,
+    InstallCertificateRequest,
+    InstallCertificateResponse,
+    InstallCertificateUse,
+    parse_response,
+    to_payload,
+)
+
+SECONDS = 30.0
+
+
+class Call(Protocol):
+    def __call__(
+        self, identity: str, action: str, payload: dict[str, Any], *, timeout: float
+    ) -> Awaitable[dict[str, Any]]:
+        """Send a CALL to a connected station; see `ocppsec.csms.service.Csms.call`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """One certificate in a station, as the station names it."""
+
+    certificate_type: str
+    hash_data: OnTheWire
+    children: tuple[OnTheWire, ...]
+    ours: bool
+    """True for our own root, in whatever algorithm it is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    status: str
+    """What the station answered."""
+    reason: str
+    """Its statusInfo; empty without one."""
+    shown: bool
+    """Whether the station says afterwards that the certificate is there."""
+
+
+class InstalledCertificates:
+    def __init__(self, call: Call, root: Callable[[], x509.Certificate]) -> None:
+        self._call = call
+        self._root = root
+
+    async def all(self, identity: str) -> list[Installed]:
+        """M03; raises what `Csms.call` raises."""
+        root = self._root()
+        return [_installed(chain, root) for chain in await self._chains(identity)]
+
+    async def install(self, identity: str, pem: str, use: str) -> Changed:
+        """M05; raises `BadInput` for what no station should be given, and what `Csms.call` raises."""
+        certificate = _root_in(pem)
+        request = InstallCertificateRequest(
+            certificate_type=_use(use), certificate=write_chain((certificate,))
+        )
+        payload = await self._call(identity, request.action, to_payload(request), timeout=SECONDS)
+        answer = parse_response(request.action, payload)
+        assert isinstance(answer, InstallCertificateResponse)
+        names = await self._chains(identity)
+        return Changed(
+            status=answer.status.value,
+            reason=_words(answer.status_info),
+            shown=any(_is(one.certificate_hash_data, certificate) for one in names),
+        )
+
+    async def delete(self, identity: str, serial_number: str, *, even_ours: bool = False) -> Changed:
+        """M04, by the hash data that the station itself has given (M04.FR.07).
+
+        Raises `BadInput` when it has no such certificate, has several, or would be cut off without it; *even_ours*
+        allows the last.
+        """
+        found = [one for one in await self._chains(identity) if _named(one, serial_number)]
+        if len(found) != 1:
+            how_many = "several certificates" if found else "no certificate"
+            raise BadInput(
+                f"{identity} has {how_many} with serial number {serial_number[:40]}",
+                f"ocppsec station certs {identity}",
+            )
+        (chain,) = found
+        if _is(chain.certificate_hash_data, self._root()) and not even_ours:
+            raise BadInput(
+                "that is our own root: without it the station cannot connect on profiles 2 and 3 any more",
+                "add --force if that is what you want",
+            )
+        request = DeleteCertificateRequest(certificate_hash_data=chain.certificate_hash_data)
+        payload = await self._call(identity, request.action, to_payload(request), timeout=SECONDS)
+        answer = parse_response(request.action, payload)
+        assert isinstance(answer, DeleteCertificateResponse)
+        return Changed(
+            status=answer.status.value,
+            reason=_words(answer.status_info),
+            shown=any(_named(one, serial_number) for one in await self._chains(identity)),
+        )
+
+    async def _chains(self, identity: str) -> tuple[CertificateHashDataChain, ...]:
+        request = GetInstalledCertificateIdsRequest()
+        payload = await self._call(identity, request.action, to_payload(request), timeout=SECONDS)
+        answer = parse_response(request.action, payload)
+        assert isinstance(answer, GetInstalledCertificateIdsResponse)
+        return answer.certificate_hash_data_chain or ()
+
+
+def _installed(chain: CertificateHashDataChain, root: x509.Certificate) -> Installed:
+    return Installed(
+        certificate_type=chain.certificate_type.value,
+        hash_data=chain.certificate_hash_data,
+        children=chain.child_certificate_hash_data or (),
+        ours=chain.certificate_type is GetCertificateIdUse.CSMS_ROOT_CERTIFICATE
+        and _is(chain.certificate_hash_data, root),
+    )
+
+
+def _is(named: OnTheWire, certificate: x509.Certificate) -> bool:
+    """True when *named* is this root, in the algorithm the station has chosen."""
+    ours = hash_data(certificate, certificate, named.hash_algorithm.value)
+    theirs = CertificateHashData(
+        hash_algorithm=named.hash_algorithm.value,
+        issuer_name_hash=named.issuer_name_hash,
+        issuer_key_hash=named.issuer_key_hash,
+        serial_number=named.serial_number,
+    )
+    return same(ours, theirs)
+
+
+def _named(chain: CertificateHashDataChain, serial_number: str) -> bool:
+    wanted = serial_number.replace(":", "").lower().lstrip("0")
+    return chain.certificate_hash_data.serial_number.lower().lstrip("0") == wanted
+
+
+def _root_in(pem: str) -> x509.Certificate:
+    """LESSONS, stations in the field 5: never a leaf or an intermediate."""
+    try:
+        certificate = read_certificate(pem)
+        root = is_ca(certificate.extensions) and certificate.issuer == certificate.subject
+    except BadPem as error:
+        raise BadInput(
+            f"that is not one certificate in PEM: {error.reason}", "give the root alone"
+        ) from error
+    except ValueError as error:
+        raise BadInput(
+            f"the certificate is malformed: {error}", "look at it: ocppsec cert inspect FILE"
+        ) from error
+    if not root:
+        raise BadInput(
+            "only roots are installed, and this is none: stations keep nothing else",
+            "look at it: ocppsec cert inspect FILE",
+        )
+    return certificate
+
+
+def _use(use: str) -> InstallCertificateUse:
+    try:
+        return InstallCertificateUse(use)
+    except ValueError:
+        raise BadInput(f"{use[:40]!r} is no use", f"one of {', '.join(InstallCertificateUse)}") from None
+
+
+def _words(info: Any) -> str:
+    if info is None:
+        return ""
+    return f"{info.reason_code}: {info.additional_info}" if info.additional_info else str(info.reason_code)
