@@ -4,6 +4,7 @@ All of them at once, each a station of its own with one manner; they hurry, the 
 """
 
 import asyncio
+import errno
 
 import pytest
 
@@ -15,6 +16,7 @@ from ocppsec.station.manners.credentials import COLONS
 from ocppsec.station.members import Member
 
 REACHES_3 = {
+    "additional-root-check",
     "answers-twice",
     "big-message",
     "binary",
@@ -134,7 +136,7 @@ async def settled(ask, names, *, within):
 
 @pytest.mark.slow
 async def test_each_manner_meets_what_it_deserves(house):
-    """39 odd stations reach profile 3, twelve fail in words, seven stay out, and none of the rest slips through."""
+    """40 odd stations reach profile 3, twelve fail in words, seven stay out, and none of the rest slips through."""
     csms = house()
     members = [member(name) for name in MANNERS]
     for one in members:
@@ -158,6 +160,8 @@ async def test_each_manner_meets_what_it_deserves(house):
     floors = {name: (await in_house(csms, csms.store.station(f"M-{name}"))).floor for name in MANNERS}
     fleet.stop()
     await running
+    # The guesser hangs up in the middle of a refusal; the door's half-close then meets a socket that is gone.
+    csms.errors[:] = [one for one in csms.errors if not is_not_connected(one.get("exception"))]
 
     assert report.total.crashed == {}
     not_done = {
@@ -173,6 +177,10 @@ async def test_each_manner_meets_what_it_deserves(house):
         assert (report.manners[name].ever_accepted, words in " ".join(refused)) == (0, True), (name, refused)
     slipped = {name for name in MANNERS.keys() - REACHES_3 if floors[name] == SecurityProfile.TLS_CLIENT}
     assert slipped <= {"answers-late", "goes-back"}, slipped  # right stations otherwise: these may arrive
+
+
+def is_not_connected(error):
+    return isinstance(error, OSError) and error.errno == errno.ENOTCONN
 
 
 async def ready(fleet, names, within=20):

@@ -4,6 +4,7 @@ import json
 import signal
 import stat
 import subprocess
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -95,6 +96,27 @@ def test_a_fleet_is_imported_and_run(up, identity, tmp_path):
     assert (storm["cut"] >= 18, storm["back"]) == (True, storm["cut"])
     assert 400 < storm["recovery"]["p50"] < 3000  # ten seconds and more, at a twentieth of their length
     assert "password-of" not in done.stdout + done.stderr
+
+
+def test_a_storm_comes_when_it_is_asked_for(up, identity, tmp_path):
+    """SIGUSR1 breaks every connection of a running fleet, as often as it is sent; Ctrl-C ends it with its report."""
+    (tmp_path / "stations.csv").write_text("".join(f"{identity}-{n},password-of-{n:05}\n" for n in range(3)))
+    assert up.command("station", "import", tmp_path / "stations.csv").code == 0
+    running = subprocess.Popen(
+        [OCPPSEC, "sim", "fleet", "--url", up.door(1), "--passwords", tmp_path / "stations.csv", "--pace", "0.01", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+    )  # fmt: skip
+    try:
+        for _ in range(2):
+            eventually(lambda: all(up.station(f"{identity}-{n}")["connection"] for n in range(3)), within=20)
+            running.send_signal(signal.SIGUSR1)
+            time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        report = json.loads(running.communicate(timeout=20)[0])
+    finally:
+        running.kill()
+    assert running.returncode == 0
+    assert [(storm["cut"], storm["back"]) for storm in report["storms"]] == [(3, 3), (3, 3)]
 
 
 def test_a_fleet_that_is_not_let_in_fails(up, identity, tmp_path):

@@ -205,6 +205,13 @@ def inner(stage):
     )
 
 
+@shows("additional-root-check")
+def _(stage):
+    another = {"certificateType": "CSMSRootCertificate", "certificate": stage.world.new_root("Another").pem}
+    assert stage.status("InstallCertificate", another) == "Accepted"
+    assert stage.status("InstallCertificate", another, stage.world.with_root()) == "Rejected"
+
+
 @shows("no-back-off")
 def _(stage):
     assert inner(stage).back_off().wait(5, 0.9) == 0

@@ -40,6 +40,15 @@ def unknown_priority_variable(right: Conduct) -> Conduct:
     return with_traits(right, lacks=frozenset({"OCPPCommCtrlr.NetworkConfigurationPriority"}))
 
 
+@manner(
+    "additional-root-check",
+    Kind.FIELD,
+    "Has AdditionalRootCertificateCheck: one CSMS root, and takes another only when that one has signed it.",
+)
+def additional_root_check(right: Conduct) -> Conduct:
+    return with_traits(right, additional_root_check=True)
+
+
 @manner("no-back-off", Kind.FIRMWARE, "Dials again at once after each failure, without the waits of Part 4.")
 def no_back_off(right: Conduct) -> Conduct:
     return with_traits(right, back_off_minimum=0, back_off_range=0)
