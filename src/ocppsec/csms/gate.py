@@ -21,6 +21,7 @@ from ocppsec.profiles.presented import (
     PlainBasicAuth,
     Presented,
     TlsBasicAuth,
+    TlsClientCertificate,
     parse_authorization,
     presented_over_plain,
     presented_over_tls,
@@ -122,6 +123,7 @@ class Gate:
     ) -> tuple[AdmissionRecord, Admitted] | Refused:
         name = "" if isinstance(identity, BadIdentity) else identity
         guessable = isinstance(presented, TlsBasicAuth | PlainBasicAuth)
+        certificate = isinstance(presented, TlsClientCertificate)
         try:
             record = await self._store.admission_record(name) if name else None
             fingerprint = certificate_to_look_up(presented, record)
@@ -140,7 +142,9 @@ class Gate:
         if isinstance(verdict, Refused):
             if guessable and verdict.failed_login:
                 self._slow(name, arrival.address, clock)
-            return verdict
+            # A client certificate is ours or it did not get here: its holder has nothing to find out.
+            probing = 0.0 if certificate else self._throttle.probed(name, arrival.address, clock)
+            return refused_too_many_failures(name, probing, presented.describe()) if probing else verdict
         assert record is not None
         if verdict.password_matched is not None:
             self._throttle.succeeded(name, arrival.address, clock)

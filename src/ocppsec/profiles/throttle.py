@@ -19,6 +19,9 @@ by its own count only, never by what its address or strangers did, and its own d
 `HOME.longest` seconds, so that even an attacker who knows its identity takes only some of its turns.  Knowing a
 few passwords earns nothing: "from before" holds for that identity at that address.
 
+Who asks for many different identities without getting in is slowed too, by address, so that the list of stations
+cannot be read off the answers.  That costs no station anything: it concerns refusals alone.
+
 Only looked-at passwords count.  Call `check`, `admit` and `failed` or `succeeded` with no await in between;
 otherwise many attempts may pass `check` before the first has failed.
 """
@@ -53,6 +56,9 @@ IDENTITY: Final = Rule(free=30, longest=10.0, forgotten_every=20.0)
 
 FIRST: Final = Rule(free=100, longest=1.0, forgotten_every=1.0)
 
+PROBE: Final = Rule(free=50, longest=10.0, forgotten_every=5.0)
+"""Different identities of one address that were refused."""
+
 HOME_LASTS: Final = 30 * 86_400.0
 """Seconds after the last right password in which a station is at home at an address."""
 
@@ -60,13 +66,24 @@ HOME_LASTS: Final = 30 * 86_400.0
 class LoginThrottle:
     """At most *capacity* counts of each kind and *homes* known pairs; the least recently used go first."""
 
-    __slots__ = ("_addresses", "_firsts", "_homes", "_homes_limit", "_identities", "_pairs")
+    __slots__ = (
+        "_addresses",
+        "_firsts",
+        "_homes",
+        "_homes_limit",
+        "_identities",
+        "_pairs",
+        "_probed",
+        "_probes",
+    )
 
     def __init__(self, *, capacity: int = 10_000, homes: int = 100_000) -> None:
         self._pairs: _Counts[tuple[str, str]] = _Counts(capacity)
         self._addresses: _Counts[str] = _Counts(capacity)
         self._identities: _Counts[str] = _Counts(capacity)
         self._firsts: _Counts[str] = _Counts(capacity)
+        self._probes: _Counts[str] = _Counts(capacity)
+        self._probed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._homes: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._homes_limit = homes
 
@@ -108,14 +125,28 @@ class LoginThrottle:
         if len(self._homes) > self._homes_limit:
             self._homes.popitem(last=False)
 
+    def probed(self, identity: str, address: str, now: float) -> float:
+        """*identity* is being refused, for whatever reason; the seconds until the reason may be told, 0 now."""
+        network = network_of(address)
+        pair = (identity, network)
+        if self._at_home(pair, now) or pair in self._probed:
+            return 0.0  # the same station again, and again
+        wait = self._probes.wait(network, PROBE, now)
+        if wait == 0:
+            self._probes.add(network, PROBE, now)
+            self._probed[pair] = None
+            if len(self._probed) > self._homes_limit:
+                self._probed.popitem(last=False)
+        return wait
+
     def _at_home(self, pair: tuple[str, str], now: float) -> bool:
         let_in = self._homes.get(pair)
         return let_in is not None and now - let_in <= HOME_LASTS
 
     def __len__(self) -> int:
         """All that is remembered."""
-        counts = (self._pairs, self._addresses, self._identities, self._firsts)
-        return sum(len(each) for each in counts) + len(self._homes)
+        counts = (self._pairs, self._addresses, self._identities, self._firsts, self._probes)
+        return sum(len(each) for each in counts) + len(self._homes) + len(self._probed)
 
 
 def network_of(address: str) -> str:

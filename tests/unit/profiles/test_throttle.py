@@ -270,3 +270,40 @@ def test_network(one, other, same):
 def test_an_address_is_cut():
     """A text that is no address does not fill the memory."""
     assert len(network_of("x" * 10_000)) == len(network_of(":" * 10_000)) == 64
+
+
+def test_asking_for_many_identities_is_slowed():
+    """Fifty different names are told apart at once; then the answers come slowly, at most ten seconds apart."""
+    throttle = LoginThrottle()
+    assert all(throttle.probed(f"CP{number}", "10.0.0.1", 0.0) == 0 for number in range(51))
+    assert throttle.probed("CP51", "10.0.0.1", 0.0) == 1.0
+    assert throttle.probed("CP51", "10.0.0.1", 1.0) == 0
+    assert 0 < throttle.probed("CP52", "10.0.0.1", 1.0) <= 10
+    assert throttle.probed("CP51", "10.0.0.2", 1.0) == 0
+
+
+def test_one_station_that_is_refused_again_and_again_is_no_probe():
+    """A misconfigured station hears the same reason each time, as does one that was let in from there."""
+    throttle = LoginThrottle()
+    throttle.succeeded("HOME", "10.0.0.1", 0.0)
+    for number in range(51):
+        throttle.probed(f"CP{number}", "10.0.0.1", 0.0)
+    assert throttle.probed("OTHER", "10.0.0.1", 0.0) > 0
+    assert all(throttle.probed("CP0", "10.0.0.1", 0.0) == 0 for _ in range(100))
+    assert throttle.probed("HOME", "10.0.0.1", 0.0) == 0
+
+
+def test_probes_are_forgotten():
+    """A quarter of an hour later the same address is a stranger again."""
+    throttle = LoginThrottle()
+    for number in range(60):
+        throttle.probed(f"CP{number}", "10.0.0.1", 0.0)
+    assert all(throttle.probed(f"NEW{number}", "10.0.0.1", 900.0) == 0 for number in range(50))
+
+
+def test_probes_take_bounded_memory():
+    """A million names from a million addresses."""
+    throttle = LoginThrottle(capacity=100, homes=100)
+    for number in range(10_000):
+        throttle.probed(f"CP{number}", f"10.0.{number // 256}.{number % 256}", 0.0)
+    assert len(throttle) <= 300
