@@ -185,7 +185,8 @@ class Link(WSListener):
         if transport.is_close_frame_sent and frame.msg_type != WSMsgType.CLOSE:
             return
         try:
-            if frame.msg_type == _TEXT and frame.fin and not frame.rsv1 and self._assembling is None:
+            odd = frame.rsv1 or frame.rsv2 or frame.rsv3 or self._assembling is not None
+            if frame.msg_type == _TEXT and frame.fin and not odd:
                 self._receive(frame.get_payload_as_utf8_text())
             else:
                 self._unusual(transport, frame)

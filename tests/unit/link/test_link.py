@@ -394,3 +394,28 @@ async def test_what_waited_its_turn_is_not_served_after_the_end(end: str) -> Non
     link.answer("1", ANSWER)
 
     assert [call.id for call in handler.calls] == ["1"]
+
+
+class ReservedBits:
+    """A whole text frame with reserved bits set; picows's own test frames cannot have them."""
+
+    msg_type = WSMsgType.TEXT
+    fin = True
+    rsv1 = False
+
+    def __init__(self, *, rsv2: bool, rsv3: bool) -> None:
+        self.rsv2, self.rsv3 = rsv2, rsv3
+
+    def get_payload_as_utf8_text(self) -> str:
+        return HEARTBEAT
+
+
+@pytest.mark.parametrize(("rsv2", "rsv3"), [(True, False), (False, True)])
+async def test_reserved_bits_nobody_agreed_on_close(rsv2: bool, rsv3: bool) -> None:
+    """RFC 6455 5.2: the connection fails, whatever the frame holds."""
+    link, transport, handler = open_link()
+
+    feed(link, transport, ReservedBits(rsv2=rsv2, rsv3=rsv3))
+
+    assert transport.closed_with == 1002
+    assert handler.calls == []
