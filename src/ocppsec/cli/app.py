@@ -229,6 +229,21 @@ def station_upgrade(
     upgrade.run(identity, to=to, wait=wait, timeout=timeout, as_json=json, state=state)
 
 
+@station.command("evidence")
+def station_evidence(
+    upgrade: Annotated[
+        str, typer.Argument(metavar="UPGRADE", help="Id of the upgrade; station show tells it.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to: .html to read, .json for programs.")],
+    state: State = None,
+) -> None:
+    """Write down what can be shown for one upgrade: steps, handshakes, certificate hashes."""
+    from ocppsec.cli import evidence
+
+    evidence.of_upgrade(upgrade, out, state=state)
+
+
 @station.command("call")
 def station_call(
     identity: Identity,
@@ -327,6 +342,19 @@ def campaign_show(
         verbs.wait_for(campaign_id, timeout=timeout, as_json=json, state=state)
     else:
         verbs.show(campaign_id, stations=stations or bool(status), status=status, as_json=json, state=state)
+
+
+@campaign.command("evidence")
+def campaign_evidence(
+    campaign_id: CampaignId,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to: .html to read, .json for programs.")],
+    state: State = None,
+) -> None:
+    """Write down what can be shown for each station: steps, handshakes, certificate hashes."""
+    from ocppsec.cli import evidence
+
+    evidence.of_campaign(campaign_id, out, state=state)
 
 
 @campaign.command("pause")

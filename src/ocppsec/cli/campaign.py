@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocppsec.cli.client import Api
+from ocppsec.cli.client import Api, campaign_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_facts, print_json, print_table, printable
 from ocppsec.cli.state import state_directory
@@ -115,7 +115,7 @@ def _look_at(directory: Path, campaign_id: str) -> dict[str, Any] | None:
     """A server that restarts goes on with the campaign, and has a new address and token then."""
     try:
         with Api.find(directory) as api:
-            found: dict[str, Any] = api.get(f"/campaigns/{campaign_id}")
+            found: dict[str, Any] = api.get(campaign_path(campaign_id))
             return found
     except Failure as failure:
         if failure.code in {ExitCode.NOT_REACHABLE, ExitCode.TIMED_OUT}:
@@ -194,10 +194,10 @@ def show_all(*, as_json: bool, state: Path | None) -> None:
 
 def show(campaign_id: str, *, stations: bool, status: str | None, as_json: bool, state: Path | None) -> None:
     with Api.find(state_directory(state)) as api:
-        campaign = api.get(f"/campaigns/{campaign_id}")
+        campaign = api.get(campaign_path(campaign_id))
         query: dict[str, str | int] = {"status": status} if status else {}
         listed = (
-            list(api.pages(f"/campaigns/{campaign_id}/stations", "stations", **query)) if stations else []
+            list(api.pages(campaign_path(campaign_id, "stations"), "stations", **query)) if stations else []
         )
     if as_json:
         print_json({**campaign, **({"each": listed} if stations else {})})
@@ -233,7 +233,7 @@ def show(campaign_id: str, *, stations: bool, status: str | None, as_json: bool,
 
 def tell(campaign_id: str, command: str, *, as_json: bool, state: Path | None) -> None:
     with Api.find(state_directory(state)) as api:
-        campaign = api.post(f"/campaigns/{campaign_id}/{command}", None)
+        campaign = api.post(campaign_path(campaign_id, command), None)
     if as_json:
         print_json(campaign)
     else:

@@ -128,4 +128,16 @@ def problem(response: httpx2.Response) -> Failure:
 
 def station_path(identity: str, *more: str) -> str:
     """Nothing in *identity* can leave its place: slashes are encoded, and dots, which a client would follow."""
-    return "/".join(["/stations", quote(identity, safe="").replace(".", "%2E"), *more])
+    return _path("/stations", identity, *more)
+
+
+def campaign_path(campaign_id: str, *more: str) -> str:
+    return _path("/campaigns", campaign_id, *more)
+
+
+def upgrade_path(upgrade_id: str, *more: str) -> str:
+    return _path("/upgrades", upgrade_id, *more)
+
+
+def _path(kind: str, name: str, *more: str) -> str:
+    return "/".join([kind, quote(name, safe="").replace(".", "%2E"), *more])

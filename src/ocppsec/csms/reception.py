@@ -150,6 +150,7 @@ class Reception:
             identity=facts.identity,
             profile=facts.profile,
             reason="",
+            presented=_handshake(facts),
         )
         self._write(self._store.record_attempt(attempt))
         self._write(self._store.record_connected(facts.identity, facts.profile, facts.since))
@@ -226,3 +227,11 @@ class Reception:
 
 def _new_id() -> str:
     return secrets.token_hex(12)
+
+
+def _handshake(facts: Facts) -> str:
+    """What was agreed and shown, as evidence; empty without TLS."""
+    if facts.tls_version is None:
+        return ""
+    shown = f", certificate {facts.certificate.fingerprint}" if facts.certificate is not None else ""
+    return f"{facts.tls_version} {facts.cipher}{shown}"

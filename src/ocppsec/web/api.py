@@ -4,13 +4,14 @@ A route translates and nothing else; whatever says no raises, and `problems` fin
 """
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp
 
 import ocppsec
+from ocppsec.csms import evidence
 from ocppsec.csms.service import Csms
 from ocppsec.registry import records
 from ocppsec.registry.store import NotRegistered
@@ -189,6 +190,14 @@ def _upgrades(csms: Csms) -> APIRouter:
             **schemas.Upgrade.model_validate(upgrade).model_dump(),
             steps=[schemas.UpgradeStep.model_validate(step) for step in steps],
         )
+
+    @router.get("/upgrades/{upgrade_id}/evidence")
+    async def show_evidence(upgrade_id: str) -> dict[str, Any]:
+        """The steps of an upgrade, what the doors saw of the station, the certificates issued in it."""
+        upgrade = await csms.store.upgrade(upgrade_id)
+        if upgrade is None:
+            raise Problem(404, "unknown-upgrade", "no upgrade has this id")
+        return await evidence.of_upgrade(csms.store, upgrade)
 
     return router
 

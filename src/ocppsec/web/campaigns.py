@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Body, Header, Query, Response
 
-from ocppsec.csms.campaigner import UnknownCampaign
+from ocppsec.csms import evidence
+from ocppsec.csms.campaigner import UnknownCampaign, upgrade_id
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.service import Csms
 from ocppsec.registry import records
@@ -87,6 +88,14 @@ def campaigns(csms: Csms) -> APIRouter:
             stations=[_station(campaign_id, one) for one in page],
             next=str(page[-1].position) if len(found) > limit else None,
         )
+
+    @router.get("/{campaign_id}/evidence")
+    async def show_evidence(campaign_id: str) -> dict[str, Any]:
+        """For each station: the steps of its upgrade, what the doors saw, the certificates issued in it."""
+        found = await evidence.of_campaign(csms.store, campaign_id, upgrade_id)
+        if found is None:
+            raise _unknown()
+        return found
 
     @router.post("/{campaign_id}/{command}")
     async def tell_campaign(

@@ -1,0 +1,155 @@
+"""What can be shown for an upgrade and a campaign, as JSON and as a page."""
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import CertificateRecord, CertificateState
+from ocppsec.registry.records import (
+    Attempt,
+    AttemptOutcome,
+    Campaign,
+    CampaignLine,
+    CampaignMember,
+    Upgrade,
+    UpgradeStatus,
+    UpgradeStep,
+)
+from ocppsec.upgrades.campaign.begin import begin
+from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.upgrades.campaign.states import Member, MemberStatus, encode_member, encode_run
+from ocppsec.web.evidence_page import digest, page
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+FINGERPRINT = "ab" * 32
+HOSTILE = "<script>alert(1)</script>"
+
+
+async def fill(world):
+    """One campaign: CP1 is done on profile 3, CP2 was never begun."""
+    store = world.csms.store
+    await world.add("CP1")
+    upgrade = Upgrade(
+        id="c1-0-1",
+        identity="CP1",
+        target=SecurityProfile.TLS_CLIENT,
+        status=UpgradeStatus.OPEN,
+        step="done: profile 3",
+        reason="",
+        state="{}",
+        version=0,
+        deadline=None,
+        started_at=NOW,
+        ended_at=NOW + timedelta(minutes=1),
+    )
+    await store.begin_upgrade(upgrade, [UpgradeStep(at=NOW, step="install the CSMS root", detail=HOSTILE)])
+    await store.add_certificate(
+        CertificateRecord(
+            fingerprint=FINGERPRINT,
+            identity="CP1",
+            serial_number="1F",
+            subject="CN=CP1,O=CSO",
+            public_key_sha256="cd" * 32,
+            not_before=NOW,
+            not_after=NOW + timedelta(days=90),
+            state=CertificateState.ACTIVE,
+            issued_at=NOW + timedelta(seconds=5),
+            chain="-----BEGIN CERTIFICATE-----\n",
+        )
+    )
+    for minutes in (-10, 0.5, 10):
+        await store.record_attempt(
+            Attempt(
+                at=NOW + timedelta(minutes=minutes),
+                outcome=AttemptOutcome.ADMITTED,
+                door="mtls",
+                address="192.0.2.1",
+                identity="CP1",
+                profile=SecurityProfile.TLS_CLIENT,
+                reason="",
+                presented=f"TLSv1.3 TLS_AES_128_GCM_SHA256, certificate {FINGERPRINT} at {minutes}",
+            )
+        )
+    members = [
+        Member(identity="CP1", position=0, status=MemberStatus.DONE, tries=1, kind=HOSTILE),
+        Member(identity="CP2", position=1, status=MemberStatus.SKIPPED, reason="is on profile 3 already"),
+    ]
+    rows = [
+        CampaignMember(
+            identity=one.identity,
+            position=one.position,
+            status=one.status,
+            reason=one.reason,
+            state=encode_member(one),
+        )
+        for one in members
+    ]
+    campaign = Campaign(
+        id="c1",
+        name="north",
+        target=SecurityProfile.TLS_CLIENT,
+        status="done",
+        reason="",
+        state=encode_run(begin(read_plan({"to": 3, "select": "all"}))),
+        version=0,
+        started_at=NOW,
+    )
+    await store.begin_campaign(campaign, rows, [CampaignLine(at=NOW, what="begun")])
+
+
+async def test_of_an_upgrade(world, problem):
+    """Steps, certificates and connections of the time of the upgrade, and none of another time."""
+    await fill(world)
+    found = (await world.ask("GET", "/api/v1/upgrades/c1-0-1/evidence")).json()
+
+    assert [step["step"] for step in found["steps"]] == ["install the CSMS root"]
+    assert [one["sha256"] for one in found["certificates"]] == [FINGERPRINT]
+    assert [one["presented"].rpartition(" at ")[2] for one in found["connections"]] == ["0.5"]
+    assert found["station"]["serial_number"] == "CP1"
+    assert problem(await world.ask("GET", "/api/v1/upgrades/x/evidence"))["status"] == 404
+
+
+async def test_of_a_campaign(world, problem):
+    """Every station is told, the ones that were never begun with the reason; secrets are not."""
+    await fill(world)
+    answer = await world.ask("GET", "/api/v1/campaigns/c1/evidence")
+    found = answer.json()
+
+    assert [(one["identity"], one["status"]) for one in found["stations"]] == [
+        ("CP1", "done"),
+        ("CP2", "skipped"),
+    ]
+    assert found["stations"][0]["evidence"]["upgrade"]["id"] == "c1-0-1"
+    assert found["stations"][1]["evidence"] is None
+    assert "hash" not in answer.text.replace("hashes", "")
+    assert problem(await world.ask("GET", "/api/v1/campaigns/x/evidence"))["status"] == 404
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.loads = set(), []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.add(tag)
+        self.loads += [value for name, value in attributes if name in ("src", "href")]
+
+
+async def test_the_page(world):
+    """One page that runs and loads nothing, whatever a station calls itself, and carries the digest of its JSON."""
+    await fill(world)
+    for path in ("campaigns/c1", "upgrades/c1-0-1"):
+        evidence = (await world.ask("GET", f"/api/v1/{path}/evidence")).json()
+        text = page(evidence)
+        tags = Tags()
+        tags.feed(text)
+        assert "script" not in tags.seen
+        assert tags.loads == []
+        assert FINGERPRINT in text
+        assert digest(evidence) in text
+
+
+def test_digest():
+    """The digest follows the content, not the order it is written in."""
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
