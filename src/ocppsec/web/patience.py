@@ -16,7 +16,7 @@ MOST_CONNECTIONS = 500
 
 class PatientProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
-    _seen: object = None
+    _seen: tuple[object, Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -31,15 +31,20 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _look_later(self) -> None:
-        self._seen = self.cycle
+        self._seen = self._arriving()
         self._deadline = self.loop.call_later(ARRIVAL_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Close when the same request was still arriving at the last look."""
+        """Close when the same request was arriving at the last look already."""
         if self.transport.is_closing():
             return
-        state: Any = self.conn.their_state
-        if self.cycle is self._seen and state in (h11.IDLE, h11.SEND_BODY):
+        arriving = self._arriving()
+        if arriving is not None and arriving == self._seen:
             self.transport.close()
         else:
             self._look_later()
+
+    def _arriving(self) -> tuple[object, Any] | None:
+        """What is being waited for: the head behind this request, or its body; None while we are to answer."""
+        state: Any = self.conn.their_state
+        return (self.cycle, state) if state in (h11.IDLE, h11.SEND_BODY) else None
