@@ -690,8 +690,8 @@ async def test_certificates_by_serial(store):
 
 
 # -- renewals -----------------------------------------------------------------------------------------------
-async def test_certificates_ending(store):
-    """Active certificates of registered stations without an open renewal, those that end first in front."""
+async def test_certificates_due(store):
+    """Active certificates that are due, of registered stations without an open renewal, those that end first in front."""
     for identity in ("CP1", "CP2", "CP3", "CP4"):
         await store.add_station(new_station(identity))
     for number, identity, state, end in (
@@ -702,13 +702,16 @@ async def test_certificates_ending(store):
         (5, "CP3", ACTIVE, 200),
         (6, "CP4", ACTIVE, 50),
     ):
-        await store.add_certificate(certificate(number, identity, state=state, not_after=later(end)))
+        record = certificate(number, identity, state=state, not_after=later(end), renew_at=later(30))
+        await store.add_certificate(record)
+    await store.add_station(new_station("CP5"))
+    await store.add_certificate(certificate(7, "CP5", state=ACTIVE, not_after=later(1)))
     await store.begin_renewal(renewal(1, "CP3"))
     await store.remove_station("CP4", at=NOW)
 
-    assert [each.serial_number for each in await store.certificates_ending(later(301), limit=9)] == ["4", "1"]
-    assert [each.serial_number for each in await store.certificates_ending(later(300), limit=9)] == ["4"]
-    assert [each.serial_number for each in await store.certificates_ending(later(301), limit=1)] == ["4"]
+    assert [each.serial_number for each in await store.certificates_due(later(30), limit=9)] == ["4", "1"]
+    assert [each.serial_number for each in await store.certificates_due(later(29), limit=9)] == []
+    assert [each.serial_number for each in await store.certificates_due(later(31), limit=1)] == ["4"]
 
 
 async def test_one_open_renewal(store):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import random
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from ocppsec.certificates.issue import issue_server_certificate
 from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
 from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.certificates.safekeeping import TooOpen, write_file
+from ocppsec.certificates.signing_request import make_request
 from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.renewer import RenewalSettings
@@ -26,8 +28,8 @@ from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory import MemoryStore
-from ocppsec.registry.records import UpgradeStatus
-from ocppsec.registry.store import NotRegistered
+from ocppsec.registry.records import Renewal, UpgradeStatus
+from ocppsec.registry.store import NotRegistered, StoreUnavailable
 from ocppsec.station import happenings as told
 from ocppsec.station.config import StationConfig, Traits
 from ocppsec.station.memory import PassingMemory
@@ -124,6 +126,31 @@ class NeverHangsUp:
 
     def close(self, code, reason):
         pass
+
+
+async def away(*_):
+    raise StoreUnavailable("away")
+
+
+def overdue(csms, record):
+    """A renewal that has waited too long for its SignCertificate."""
+    state = workflow.AwaitingCsr(
+        course=workflow.Course(terms=csms.configuration.renewal.terms, old=record.fingerprint)
+    )
+    now = datetime.now(UTC)
+    return Renewal(
+        id="overdue",
+        identity=IDENTITY,
+        fingerprint=record.fingerprint,
+        open=True,
+        step=workflow.describe(state),
+        reason="",
+        failures=0,
+        state=workflow.encode_state(state),
+        version=0,
+        deadline=now - timedelta(seconds=1),
+        started_at=now,
+    )
 
 
 class RefusesTriggers:
@@ -324,6 +351,45 @@ async def test_a_stuck_renewal_says_where_and_why(new_house):
     session.link = link
     await house.csms.renewer.renew(IDENTITY)
     await house.until(lambda: house.told("certificate-renewed"))
+
+
+async def test_a_deadline_that_passed_while_the_store_was_away(new_house):
+    """A step whose deadline could not be saved is found overdue at the next look."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    session = house.csms._sessions.get(IDENTITY)
+    session.link = RefusesTriggers(session.link)
+    save, house.store.save_renewal = house.store.save_renewal, away
+    house.csms._sessions._by_identity.clear()  # nobody to be called
+    renewer = house.csms.renewer
+    await house.store.begin_renewal(overdue(house.csms, await house.in_use()))
+    renewer.forget(IDENTITY)
+    await renewer.start()
+    await house.until(lambda: house.told("store-unavailable"))
+
+    house.store.save_renewal = save
+
+    await house.until(lambda: house.told("renewal-stuck"))
+    assert "no SignCertificate" in house.told("renewal-stuck")[0].reason
+
+
+async def test_due_and_asked_for_in_one_moment(new_house):
+    """A station that asks in the moment its renewal begins is served by that renewal."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    renewer, begin = house.csms.renewer, house.store.begin_renewal
+    csr = make_request(new_key(KeyFamily.EC_P256), common_name="SN-1", organization="CSO")
+
+    async def quicker(row):
+        house.store.begin_renewal = begin
+        await begin(replace(row, id="other"))
+        renewer._hold(replace(row, id="other"), workflow.decode_state(row.state))
+        return await begin(row)
+
+    house.store.begin_renewal = quicker
+    await renewer.csr_received(IDENTITY, csr)
+    assert renewer.open(IDENTITY).id == "other"
+    assert len(await house.store.open_renewals()) == 1
 
 
 async def test_a_removed_station_has_no_renewal(new_house):

@@ -14,6 +14,7 @@ from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.issue import Issued, issue_station_certificate
 from ocppsec.certificates.ration import Ration
+from ocppsec.certificates.renewal import Life, renew_at
 from ocppsec.certificates.request import (
     ApprovedRequest,
     Expected,
@@ -134,6 +135,7 @@ class Certifier:
                 state=CertificateState.PENDING,
                 issued_at=now,
                 chain=issued.chain_pem,
+                renew_at=renew_at(Life(begin=now, end=issued.not_after), spread=identity),
             )
         )
         self._emit(

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ocppsec.certificates import renewal as timing
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.errors import BadInput
@@ -35,9 +34,6 @@ from ocppsec.upgrades import exchange
 from ocppsec.upgrades import renewal as workflow
 from ocppsec.upgrades.renewal import CertificateSeen, HangUp, Ready, Renewed, State, Stuck, Terms, TryNow
 from ocppsec.upgrades.states import UnreadableState
-
-_LATEST = timing.AFTER - timing.SPREAD
-"""Nothing is due with a larger share of its life left than what this leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +66,13 @@ class Renewer:
         session_of: Callable[[str], Session | None],
         *,
         settings: RenewalSettings,
-        lifetime: timedelta,
         emit: Emit,
         now: Callable[[], datetime],
     ) -> None:
-        """*lifetime* is the longest that certificates are issued for."""
         self._store = store
         self._signer = signer
         self._session_of = session_of
         self._settings = settings
-        self._lifetime = lifetime
         self._emit = emit
         self._now = now
         self._running: dict[str, _Running] = {}
@@ -129,18 +122,17 @@ class Renewer:
             await asyncio.sleep(self._settings.check_seconds)
 
     async def check(self) -> None:
-        """Begin what is due, and go on with those that waited for room."""
-        for identity in list(self._running):
-            self._wake(identity)
+        """Begin what is due, and go on with those that waited: for room, or for a store that was away."""
         now = self._now()
-        # The share of a life that is left when renewal may begin, at the most.
-        horizon = now + self._lifetime * (1 - _LATEST) + timedelta(minutes=1)
-        for record in await self._store.certificates_ending(horizon, limit=self._settings.most_at_once * 4):
+        for identity, running in list(self._running.items()):
+            self._wake(identity)
+            if running.renewal.deadline is not None and running.renewal.deadline <= now:
+                self._feed(identity, exchange.DeadlinePassed(running.state.course.step_number))
+        for record in await self._store.certificates_due(now, limit=self._settings.most_at_once):
             if len(self._busy) >= self._settings.most_at_once:
                 return
-            if timing.due(life_of(record), now, spread=record.identity):
-                with contextlib.suppress(RenewalInProgress, NotRegistered):  # somebody else was quicker
-                    await self._begin(record.identity, workflow.begin(record.fingerprint, self._terms))
+            with contextlib.suppress(RenewalInProgress, NotRegistered):  # somebody else was quicker
+                await self._begin(record.identity, workflow.begin(record.fingerprint, self._terms))
 
     async def renew(self, identity: str) -> Renewal:
         """Begin now, due or not, or try a stuck one again; raises `NotRegistered`, `BadInput`."""
@@ -187,7 +179,10 @@ class Renewer:
             return
         record = await self._in_force(identity)
         old = "" if record is None else record.fingerprint
-        await self._begin(identity, workflow.begin_with(old, self._terms, csr))
+        try:
+            await self._begin(identity, workflow.begin_with(old, self._terms, csr))
+        except RenewalInProgress:  # it became due in this very moment
+            await self._feed_now(identity, exchange.CsrReceived(csr))
 
     async def csr_refused(self, identity: str, reasons: tuple[str, ...]) -> None:
         await self._feed_now(identity, exchange.SigningRefused(reasons))
@@ -409,8 +404,3 @@ class Renewer:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "error in a renewal", "exception": error}
         )
-
-
-def life_of(record: CertificateRecord) -> timing.Life:
-    """From when it was issued: what it was backdated by is no part of its life."""
-    return timing.Life(begin=record.issued_at, end=record.not_after)

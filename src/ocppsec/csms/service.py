@@ -136,7 +136,6 @@ class Csms:
             certifier,
             self._sessions.get,
             settings=settings.renewal,
-            lifetime=settings.certificate_lifetime,
             emit=self._emit,
             now=self._now,
         )

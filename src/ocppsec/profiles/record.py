@@ -38,6 +38,8 @@ class CertificateRecord:
     """When it was first seen in a handshake."""
     revoked_at: datetime | None = None
     revocation_reason: str | None = None
+    renew_at: datetime | None = None
+    """When its renewal is due, settled when it was issued; None for one that is not renewed by us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -315,13 +315,14 @@ class MemoryStore:
         return list(self._steps.get(upgrade_id, ()))
 
     # -- renewals ---------------------------------------------------------------------------------------
-    async def certificates_ending(self, before: datetime, *, limit: int) -> list[CertificateRecord]:
+    async def certificates_due(self, now: datetime, *, limit: int) -> list[CertificateRecord]:
         busy = {renewal.identity for renewal in await self.open_renewals()}
         found = [
             known
             for known in self._certificates.values()
             if known.state is CertificateState.ACTIVE
-            and known.not_after < before
+            and known.renew_at is not None
+            and known.renew_at <= now
             and known.identity in self._stations
             and known.identity not in busy
         ]

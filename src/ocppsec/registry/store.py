@@ -197,8 +197,8 @@ class Store(Protocol):
         """Oldest first."""
 
     # -- renewals ---------------------------------------------------------------------------------------
-    async def certificates_ending(self, before: datetime, *, limit: int) -> list[CertificateRecord]:
-        """Active ones of registered stations that end before *before* and have no open renewal, soonest first."""
+    async def certificates_due(self, now: datetime, *, limit: int) -> list[CertificateRecord]:
+        """Active ones of registered stations whose renewal is due and not open; those that end first in front."""
 
     async def begin_renewal(self, renewal: Renewal) -> Renewal:
         """Keep a new open renewal; raises `NotRegistered`, `RenewalInProgress`."""

@@ -2,12 +2,14 @@
 
 import sqlite3
 import stat
+from datetime import UTC, datetime
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from ocppsec.registry.open import open_store
 from ocppsec.registry.sql import migrate as module
@@ -157,3 +159,28 @@ async def test_other_databases(url):
     with pytest.raises(ValueError, match="no store for") as refused:
         await open_store(url)
     assert "secret" not in str(refused.value)
+
+
+async def test_older_certificates_become_due(tmp_path):
+    """A certificate that was issued before due dates were kept is due after two thirds of its life."""
+    path = tmp_path / "registry.db"
+    engine = create_engine(f"sqlite:///{path}")
+    config = configuration()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(
+            text(
+                "INSERT INTO certificates (fingerprint, identity, serial_number, subject, public_key_sha256,"
+                " not_before, not_after, state, issued_at, chain) VALUES ('f', 'CP1', '1', 's', 'k',"
+                " '2026-01-01 00:00:00.000000', '2026-04-01 00:00:00.000000', 'active',"
+                " '2026-01-01 00:00:00.000000', 'c')"
+            )
+        )
+    engine.dispose()
+
+    store = await open_store(path)
+    (record,) = await store.certificates("CP1")
+    await store.close()
+
+    assert record.renew_at == datetime(2026, 3, 2, tzinfo=UTC)

@@ -26,6 +26,7 @@ FIELDS: Final = (
     "activated_at",
     "revoked_at",
     "revocation_reason",
+    "renew_at",
 )
 COLUMNS: Final = tuple(table.c[name] for name in FIELDS)
 

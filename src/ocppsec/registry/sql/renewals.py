@@ -23,15 +23,13 @@ def in_progress(identity: str) -> RenewalInProgress:
     return RenewalInProgress(f"station {identity!r} has an open renewal")
 
 
-async def certificates_ending(
-    connection: AsyncConnection, before: datetime, limit: int
-) -> list[CertificateRecord]:
+async def certificates_due(connection: AsyncConnection, now: datetime, limit: int) -> list[CertificateRecord]:
     of_whom = certificates.c.identity
     rows = await connection.execute(
         select(*COLUMNS)
         .where(
             certificates.c.state == CertificateState.ACTIVE,
-            certificates.c.not_after < before,
+            certificates.c.renew_at <= now,
             exists().where(stations_table.c.identity == of_whom),
             ~exists().where((table.c.identity == of_whom) & table.c.open),
         )

@@ -196,8 +196,8 @@ class SqlStore:
         return await self._read(upgrades.steps_of, upgrade_id)
 
     # -- renewals ---------------------------------------------------------------------------------------
-    async def certificates_ending(self, before: datetime, *, limit: int) -> list[CertificateRecord]:
-        return await self._read(renewals.certificates_ending, before, limit)
+    async def certificates_due(self, now: datetime, *, limit: int) -> list[CertificateRecord]:
+        return await self._read(renewals.certificates_due, now, limit)
 
     async def begin_renewal(self, renewal: Renewal) -> Renewal:
         return await self._write(renewals.in_progress(renewal.identity), renewals.begin, renewal)

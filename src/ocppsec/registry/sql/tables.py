@@ -159,7 +159,8 @@ certificates: Final = Table(
     Column("activated_at", Moment),
     Column("revoked_at", Moment),
     Column("revocation_reason", Text),
-    Index("ix_certificates_state_not_after", "state", "not_after"),
+    Column("renew_at", Moment),
+    Index("ix_certificates_state_renew_at", "state", "renew_at"),
     Index("ix_certificates_serial_number", "serial_number"),
 )
 
