@@ -1,6 +1,6 @@
 """What a new process makes of the renewals it finds."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from ocppsec.csms.renewer import RenewalSettings, Renewer
@@ -43,7 +43,6 @@ async def test_a_row_of_another_version_keeps_no_door_shut() -> None:
         None,  # type: ignore[arg-type]
         lambda _: None,
         settings=RenewalSettings(),
-        lifetime=timedelta(days=90),
         emit=events.append,
         now=lambda: NOW,
     )
