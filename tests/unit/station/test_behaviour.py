@@ -376,6 +376,7 @@ def switched(world, value="true"):
         pytest.param(3, 2, "false", Edition.ERRATA, "NoSecurityDowngrade", id="the switch is off"),
         pytest.param(3, 2, "true", Edition.THIRD, "NoSecurityDowngrade", id="edition 3 has no switch"),
         pytest.param(3, 1, "true", Edition.ERRATA, "NoSecurityDowngrade", id="B09.FR.31: never to 1"),
+        pytest.param(1, 1, "true", Edition.ERRATA, None, id="on 1 it forbids nothing"),
         pytest.param(
             2, 1, "true", Edition.ERRATA, "NoSecurityDowngrade", id="2 is the lowest that 2 may keep"
         ),

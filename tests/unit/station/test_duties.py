@@ -1,5 +1,6 @@
 """What a station sends unasked, against a CSMS that is a dict of answers."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from ocppsec.station.config import Traits
 from ocppsec.station.duties import Duties, Duty
 from ocppsec.station.inner import Inner
 from ocppsec.station.memory import PassingMemory
-from ocppsec.station.reply import SendReport
+from ocppsec.station.reply import SendLog, SendReport
 from ocppsec.station.reports import base
 
 TIME = "2026-11-22T12:00:05.000Z"
@@ -420,3 +421,35 @@ async def test_while_pending_nothing_is_renewed(owning, world):
     )
     await begun(inner, csms)
     assert csms.actions == ["BootNotification"]
+
+
+# -- N01: the log -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "retries", "expected"),
+    [
+        pytest.param([201], 2, ["Uploading", "Uploaded"], id="at once"),
+        pytest.param([500, 201], 1, ["Uploading", "Uploaded"], id="the second time"),
+        pytest.param([500, 500], 1, ["Uploading", "UploadFailure"], id="never"),
+        pytest.param([403], 5, ["Uploading", "PermissionDenied"], id="forbidden is not tried again"),
+    ],
+)
+async def test_the_upload_of_a_log_is_told(inner, answers, retries, expected):
+    """N01.FR.07 to 10: how it begins and how it ends, with the id of the request; as often as was asked."""
+    left = list(answers)
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"line\n")
+        writer.write(f"HTTP/1.1 {left.pop(0)} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    csms = ScriptedCsms()
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await on(inner, csms).log(
+            SendLog(request_id=7, url=url, name="log.txt", text="line\n", retries=retries, retry_interval=0)
+        )
+    assert [payload for _, payload in csms.calls] == [{"status": one, "requestId": 7} for one in expected]
+    assert left == []

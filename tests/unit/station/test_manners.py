@@ -161,8 +161,9 @@ def shows(name):
 # -- kinds --------------------------------------------------------------------------------------------------
 def slots_are(*expected):
     def check(stage):
-        priority = stage.conduct.config.traits
-        assert (priority.slots, sorted(factory_fresh(stage.conduct.config).slots)) == expected
+        new = factory_fresh(stage.conduct.config)
+        assert (stage.conduct.config.traits.slots, sorted(new.slots)) == expected
+        assert list(new.priority) == expected[1]
 
     return check
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
 from ocppsec.link.errors import LinkClosed
 from ocppsec.ocppj.received import CallReceived
 from ocppsec.station import happenings as told
-from ocppsec.station.config import Traits
+from ocppsec.station.config import Edition, Traits
 from ocppsec.station.dialling import Failure
 from ocppsec.station.memory import PassingMemory
 from ocppsec.station.remembered import InstalledRoot, OwnCertificate
@@ -85,8 +86,8 @@ def living(world, dialler, waits):
     """A station that remembers what it is told to, in the background."""
 
     @contextlib.asynccontextmanager
-    async def start(**kept):
-        conf = world.config(traits=TRAITS, pace=0.0, reboot_seconds=0.0)
+    async def start(*, traits=TRAITS, **kept):
+        conf = world.config(traits=traits, pace=0.0, reboot_seconds=0.0)
         memory = PassingMemory()
         memory.save(world.kept.but(**kept))
         station = Station(
@@ -198,6 +199,29 @@ async def test_another_slot_means_a_boot(living, dialler, world):
         await station.until(lambda s: s.accepted and s.slot == 2, timeout=5)
         assert dialler.slots == [1, 1, 1, 2]
         assert boots(dialler.links[1]) == ["Unknown"]
+
+
+async def test_edition_3_boots_after_a_reboot_only(living, dialler, world):
+    """B10.FR.10 came with the errata: as printed, another slot is a mere reconnect."""
+    slots = {1: world.profile(1), 2: world.profile(1, "ws://second/ocpp")}
+    async with living(traits=replace(TRAITS, edition=Edition.THIRD), slots=slots, priority=(1, 2)) as station:
+        await accepted(station)
+        dialler.script[1] = UNREACHABLE
+        dialler.links[0].close(1006)
+        await station.until(lambda s: s.accepted and s.slot == 2, timeout=5)
+        assert boots(dialler.links[1]) == []
+
+
+async def test_a_connection_that_is_cut_is_made_again(living, dialler):
+    """As after a failure of the network: no close frame, and the way back is the usual one."""
+    async with living() as station:
+        station.cut()  # nothing to cut yet
+        await accepted(station)
+        station.cut()
+        assert dialler.links[0].closed
+        await dialled(station, dialler, 2)
+        await accepted(station)
+        assert boots(dialler.links[1]) == []
 
 
 async def test_after_a_higher_profile_no_lower_slot_is_dialled(living, dialler, world):
@@ -316,8 +340,12 @@ async def test_old_and_new_certificate_are_tried_in_turn(living, dialler, world)
     assert presented[:6] == ["new", "new", "old", "new", "old", "new"]
 
 
-async def test_a_new_certificate_given_up_is_reported(living, dialler, world):
-    """A02.FR.28, 29: the old one connects again, the new one is gone, and the CSMS hears of it."""
+@pytest.mark.parametrize(("edition", "reported"), [(Edition.ERRATA, True), (Edition.THIRD, False)])
+async def test_a_new_certificate_given_up_is_reported(living, dialler, world, edition, reported):
+    """A02.FR.28, 29: the old one connects again, the new one is gone, and the CSMS hears of it.
+
+    Edition 3 has no event for it.
+    """
     old, new = own(world, "old"), own(world, "new")
 
     async def only_the_old(attempt, handler, *, memory, new_id):
@@ -331,11 +359,12 @@ async def test_a_new_certificate_given_up_is_reported(living, dialler, world):
         "last_good_slot": 1,
         "certificates": (old, new),
     }
-    async with living(**kept) as station:
+    async with living(traits=replace(TRAITS, edition=edition), **kept) as station:
         station._reaching._dialler = only_the_old
         await accepted(station)
         assert station.remembered.certificates == (old,)
-        assert "DiscardedRenewedClientCertificate" in [event.type for event in station.remembered.log]
+        events = [event.type for event in station.remembered.log]
+        assert ("DiscardedRenewedClientCertificate" in events) == reported
 
 
 async def test_a_connection_that_comes_as_the_station_is_stopped_is_closed(living, dialler):

@@ -1,4 +1,5 @@
 import ssl
+import warnings
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -54,6 +55,19 @@ def test_only_the_installed_roots_are_trusted(world):
     assert context.check_hostname
     assert list(context.get_ca_certs(binary_form=True)) == [world.root.certificate.public_bytes(Encoding.DER)]
     assert client_context(()).get_ca_certs() == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
+def test_a_station_that_is_wrong_on_purpose_has_a_context_of_its_own(world, version):
+    """One version and no other; the right stations' context is not touched by it."""
+    right = client_context((world.root.pem,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        wrong = client_context((world.root.pem,), version=version)
+        assert (wrong.minimum_version, wrong.maximum_version) == (version, version)
+    assert wrong is not right
+    assert client_context((world.root.pem,)) is right
+    assert right.maximum_version == ssl.TLSVersion.MAXIMUM_SUPPORTED
 
 
 def test_stations_with_the_same_roots_share_a_context(world):
