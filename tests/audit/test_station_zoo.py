@@ -64,7 +64,7 @@ async def test_a_defect_is_found_by_its_check(tmp_path, defect):
 
 async def test_a_sound_foreign_station_shows_no_finding(tmp_path):
     """A station on mobilityhouse's stack passes everything this audit looks at."""
-    report = await audit(lambda url: ZooStation(tmp_path, url))
+    report = await audit(lambda url: ZooStation(tmp_path, url), patience=10.0)
     assert left(report).keys() <= NOT_YET, left(report)
 
 
@@ -79,12 +79,15 @@ async def test_our_own_station_shows_no_finding():
             password=PASSWORD,
             pace=0.05,
             reboot_seconds=0.1,
-            traits=Traits(back_off_minimum=1, back_off_range=0, connection_attempts=2),
+            traits=Traits(back_off_minimum=10, back_off_range=0, connection_attempts=2),
         )
         return Station(config, PassingMemory(), clock=lambda: datetime.now(UTC), random=random.random)
 
-    report = await audit(ours, patience=5.0)
+    made = []
+    report = await audit(lambda url: made.append(ours(url)) or made[0], patience=10.0)
     assert left(report).keys() <= NOT_YET, left(report)
+    kept = made[0].remembered.variables
+    assert kept["OCPPCommCtrlr.RetryBackOffWaitMinimum"] == "10", "as it was before the audit hurried it"
 
 
 async def test_a_station_that_answers_nothing_passes_nothing_it_was_asked(tmp_path):

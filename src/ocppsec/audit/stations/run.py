@@ -1,5 +1,6 @@
 """The audit of a station, from its first request to profile 3, in the only order that works."""
 
+import contextlib
 from collections.abc import Callable
 
 from ocppsec.audit.checks.check import Check
@@ -84,7 +85,7 @@ async def audit_station(
         if await lab.visit(lambda one: not one.failed, seconds=limits.patience) is None:
             raise NotReachable(f"{subject.identity} did not connect within {limits.patience:g} s")
         lab.look_again()
-        return await run(
+        report = await run(
             lab,
             chosen,
             subject=subject.identity,
@@ -93,6 +94,9 @@ async def audit_station(
             limits=limits,
             progress=progress,
         )
+        with contextlib.suppress(NoStation):  # it is gone, and keeps what it has
+            await lab.restore()
+        return report
 
 
 __all__ = ["ALL", "Finding", "audit_station"]

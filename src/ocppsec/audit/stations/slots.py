@@ -164,6 +164,7 @@ def _presented(der: bytes | None, serial_number: str | None) -> Outcome | None:
 async def upgrade_to_2(lab: StationLab) -> Outcome:
     if not lab.facts.get("root"):
         return inconclusive("our root is not installed, so there is no way to profile 2")
+    await lab.hurry()
     return await _upgrade(lab, 2)
 
 
