@@ -144,6 +144,19 @@ def test_a_wrong_option_is_told(tmp_path, arguments, words):
     assert words in done.stderr
 
 
+def test_a_damaged_memory_is_told(tmp_path):
+    """Exit code 4, with the file's name and what to do; nobody begins as new from the factory by accident."""
+    memory = tmp_path / "memory" / "CS00001"
+    memory.mkdir(parents=True, mode=0o700)
+    (memory / "station.json").touch(mode=0o600)
+    done = fleet(
+        "--url", "ws://127.0.0.1:1/ocpp", "--count", "2", "--state", "memory", "--duration", "2", cwd=tmp_path
+    )
+    assert done.returncode == 4
+    assert "CS00001/station.json cannot be read; move the directory away" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_all_manners_are_listed():
     """`sim manners --json` for programs."""
     done = subprocess.run(

@@ -4,32 +4,27 @@ import asyncio
 import os
 import resource
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 import msgspec
 
 from ocppsec.cli.failure import ExitCode, Failure
-from ocppsec.cli.output import escaped, printable
+from ocppsec.cli.fleet_progress import Show, figures, most_frequent, progress
+from ocppsec.cli.output import printable
 from ocppsec.cli.serve import new_loop
 from ocppsec.cli.signals import end_on_signals
 from ocppsec.cli.sim import factory_certificate, pem_in, traits_of
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.station.fleet import Fleet, Kind
-from ocppsec.station.ledger import RIGHT, Group, Report
+from ocppsec.station.ledger import RIGHT, Report
 from ocppsec.station.manners import UnknownManner
 from ocppsec.station.members import BadMembers, Member, numbered, read_members, read_share, with_shares
+from ocppsec.station.memory import MemoryDamaged
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_TELL_SECONDS: Final = 0.5
-_TELL_PLAINLY_SECONDS: Final = 5.0
 _DESCRIPTORS_BESIDE: Final = 200
 """Files and pipes a process has open beside its connections."""
 
@@ -71,14 +66,27 @@ def run(wanted: Wanted) -> None:
     os.umask(0o077)
     make_room_for(len(members))
     with asyncio.Runner(loop_factory=partial(new_loop, "uvloop")) as runner:
-        report = runner.run(_run(Fleet(kind, members), wanted))
+        try:
+            report = runner.run(_run(Fleet(kind, members), wanted))
+        except* (MemoryDamaged, OSError) as errors:
+            raise Failure(
+                f"a station cannot use its memory in {kind.state}",
+                why=str(_first(errors)),
+                code=ExitCode.NOT_ALLOWED,
+            ) from errors
     tell(report, wanted)
     if report.failed:
         raise Failure(
             "not every station without a manner was let in",
-            why=_most_frequent(report.manners.get(RIGHT, report.total)),
+            why=most_frequent(report.manners.get(RIGHT, report.total)),
             next="the report above counts the reasons; ocppsec station why ID explains one of our own CSMS",
         )
+
+
+def _first(errors: BaseException) -> BaseException:
+    while isinstance(errors, BaseExceptionGroup):
+        errors = errors.exceptions[0]
+    return errors
 
 
 # -- who ----------------------------------------------------------------------------------------------------
@@ -139,7 +147,7 @@ async def _run(fleet: Fleet, wanted: Wanted) -> Report:
     loop.add_signal_handler(signal.SIGUSR1, fleet.storm)
     if wanted.storm is not None:
         loop.call_later(wanted.storm, fleet.storm)
-    with _progress() as show:
+    with progress() as show:
         async with asyncio.TaskGroup() as group:
             group.create_task(fleet.run(ramp=wanted.ramp))
             try:
@@ -152,13 +160,7 @@ async def _run(fleet: Fleet, wanted: Wanted) -> Report:
     return report
 
 
-class _Show(Protocol):
-    seconds: float
-
-    def __call__(self, fleet: Fleet, report: Report) -> None: ...
-
-
-async def _watch(fleet: Fleet, show: _Show, told_to_end: asyncio.Event) -> None:
+async def _watch(fleet: Fleet, show: Show, told_to_end: asyncio.Event) -> None:
     while not told_to_end.is_set():
         show(fleet, fleet.report())
         try:
@@ -166,63 +168,6 @@ async def _watch(fleet: Fleet, show: _Show, told_to_end: asyncio.Event) -> None:
                 await told_to_end.wait()
         except TimeoutError:
             continue
-
-
-class _Plain:
-    """A line now and then, for logs."""
-
-    seconds = _TELL_PLAINLY_SECONDS
-
-    def __call__(self, fleet: Fleet, report: Report) -> None:
-        total = report.total
-        print(
-            f"{report.seconds:7.1f} s  started {fleet.started}/{fleet.size}  connected {total.connected}"
-            f"  let in {total.accepted}  refusals {sum(total.refused.values())}",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-@contextmanager
-def _progress() -> Iterator[_Show]:
-    """On a terminal a table that changes in place, on standard error."""
-    if not sys.stderr.isatty():
-        yield _Plain()
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
-
-        class Shown:
-            seconds = _TELL_SECONDS
-
-            def __call__(self, fleet: Fleet, report: Report) -> None:
-                live.update(table(fleet, report), refresh=True)
-
-        yield Shown()
-
-
-def table(fleet: Fleet, report: Report) -> "Table":
-    from rich.table import Table
-
-    title = f"{fleet.started} of {fleet.size} stations started, {report.seconds:.0f} s"
-    shown = Table("MANNER", title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
-    for heading in ("STATIONS", "CONNECTED", "LET IN", "REFUSALS"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("MOST OFTEN", overflow="ellipsis", no_wrap=True)
-    for label, group in report.manners.items():
-        shown.add_row(escaped(label), *_figures(group), escaped(_most_frequent(group)))
-    return shown
-
-
-def _figures(group: Group) -> tuple[str, ...]:
-    figures = (group.stations, group.connected, group.accepted, sum(group.refused.values()))
-    return tuple(str(figure) for figure in figures)
-
-
-def _most_frequent(group: Group) -> str:
-    return next(iter(group.refused), "")
 
 
 # -- the report ---------------------------------------------------------------------------------------------
@@ -241,7 +186,7 @@ def tell(report: Report, wanted: Wanted) -> None:
 
 def in_words(report: Report) -> Iterator[str]:
     for label, group in report.manners.items():
-        stations, connected, let_in, _ = _figures(group)
+        stations, connected, let_in, _ = figures(group)
         yield (
             f"{label}: {stations} stations, {connected} connected and {let_in} let in at the end,"
             f" {group.ever_accepted} let in at some time"
