@@ -60,7 +60,7 @@ def _checks(title, checks):
 
 def _zoo(title, defects, test):
     yield from (f"## {title}", "")
-    yield f"Each has one defect, on the stack of `ocpp` and `websockets`; `{test}` audits every one of them in full"
+    yield f"Each has one defect, on the stack of `ocpp` and `websockets`; `{test}` audits every one of them"
     yield "and fails unless the check in its row does. A sound one on the same stack shows no finding."
     yield from ("", "| defect | what is wrong | found by |", "|---|---|---|")
     yield from (f"| {name} | {says} | `{check}` |" for name, (check, says) in defects.items())

@@ -123,3 +123,22 @@ async def test_our_csms_passes_on_profile_3(tmp_path):
         "mtls.valid", "mtls.absent", "mtls.foreign-ca", "mtls.other-station", "mtls.serial-at-boot",
         "profiles.no-return-to-password", "profiles.no-return-to-clear",
     } <= passed, found  # fmt: skip
+
+
+async def test_our_csms_raises_the_audits_station(tmp_path):
+    """TC_A_19: asked for it, our CSMS takes the station to profile 2, and refuses it on 1 afterwards."""
+    async with our_csms(tmp_path) as csms:
+        password = await station_on(csms, "CS1", 1)
+
+        async def operator(what):
+            assert what == "upgrade CS1 to profile 2"
+            await csms.begin_upgrade("CS1", 2)
+            return True
+
+        report = await audit_csms(
+            target(csms, 1, password, operator=True),
+            limits=LIMITS,
+            selection=Selection(only=("profiles.upgrade", "profiles.no-return-to-clear")),
+            operator=operator,
+        )
+    assert {one.verdict for one in report.findings} == {Verdict.PASS}, judged(report)
