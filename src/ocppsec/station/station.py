@@ -183,7 +183,7 @@ class Station:
                         await _hang_up(link, talk)
                         return ending
                     case StopAsking():
-                        duties.stop_asking()
+                        duties.certification.stop_asking()
                     case SendReport() as report:
                         await duties.report(report)
                     case SendLog() as log:

@@ -10,8 +10,9 @@ from ocppsec.ocppj.messages import MessageTrigger, RegistrationStatus
 from ocppsec.ocppj.schemas import check_request
 from ocppsec.ocppj.times import to_wire
 from ocppsec.station import happenings as told
+from ocppsec.station.calendar import Duty
 from ocppsec.station.config import Traits
-from ocppsec.station.duties import Duties, Duty
+from ocppsec.station.duties import Duties
 from ocppsec.station.inner import Inner
 from ocppsec.station.memory import PassingMemory
 from ocppsec.station.reply import SendLog, SendReport
@@ -157,7 +158,7 @@ async def test_the_heartbeat_interval_is_the_csms_s(inner):
     """B01.FR.02: the interval of the answer, remembered as HeartbeatInterval."""
     csms = ScriptedCsms(BootNotification={"status": "Accepted", "currentTime": TIME, "interval": 42})
     duties = await begun(inner, csms)
-    assert 41 < duties._due[Duty.HEARTBEAT] - duties._loop.time() <= 42
+    assert 41 < duties.calendar.wait(Duty.HEARTBEAT) <= 42
     assert inner.number("OCPPCommCtrlr", "HeartbeatInterval") == 42
 
 
@@ -259,7 +260,7 @@ async def test_a_request_without_a_certificate_is_repeated(inner, answer):
     """A02.FR.17: after CertSigningWaitMinimum the same again."""
     csms, duties = await asked(inner, SignCertificate=answer)
     assert 59 < duties.until_next() <= 60
-    await duties._ask_again()
+    await duties.certification.ask_again()
     assert csms.calls[0] == csms.calls[1]
     assert 119 < duties.until_next() <= 120
 
@@ -269,13 +270,13 @@ async def test_a_lost_connection_does_not_end_a_request(inner):
     await asked(inner)
     inner.registration = RegistrationStatus.ACCEPTED
     duties = await begun(inner, ScriptedCsms())
-    assert 59 < duties._due[Duty.ASK_AGAIN] - duties._loop.time() <= 60
+    assert 59 < duties.calendar.wait(Duty.ASK_AGAIN) <= 60
 
 
 async def test_a_certificate_ends_the_repetitions(inner):
     """A02.FR.20 for a bad one as well."""
     _, duties = await asked(inner)
-    duties.stop_asking()
+    duties.certification.stop_asking()
     assert (duties.until_next(), inner.asking) == (None, None)
 
 
@@ -384,7 +385,7 @@ async def test_a_station_renews_its_certificate_in_time(owning, days, wait):
     csms = ScriptedCsms()
     duties = await begun(inner, csms)
     assert "SignCertificate" not in csms.actions
-    due = duties._due[Duty.RENEW] - duties._loop.time()
+    due = duties.calendar.wait(Duty.RENEW)
     assert wait * 86_400 - 10 < due <= wait * 86_400
 
 
@@ -398,7 +399,7 @@ async def test_a_certificate_that_is_due_is_asked_for_at_once(owning, world):
     duties = await begun(inner, csms)
     assert csms.actions.index("SignCertificate") > csms.actions.index("BootNotification")
     assert csms.actions.count("SignCertificate") == 1
-    assert 86_000 < duties._due[Duty.RENEW] - duties._loop.time() <= 86_400
+    assert 86_000 < duties.calendar.wait(Duty.RENEW) <= 86_400
 
 
 async def test_without_an_organization_nobody_is_asked(owning, world):
