@@ -100,6 +100,13 @@ def test_a_client_that_half_closes_gets_its_answer(server, scheme):
     assert (answer.status, answer.complete) == (404, True)
 
 
+def test_a_wrong_password_hears_nothing_of_the_right_one(server):
+    """Not even whether there is one."""
+    answer = ask(server.door(1), request(target("ONE"), authorization=basic("ONE", "not-its-password")))
+    assert answer.status == 401
+    assert answer.body.strip() == b"wrong-password"
+
+
 def test_basic_credentials_are_asked_for_by_name(server):
     """401 names the scheme and a realm (RFC 7617)."""
     answer = ask(server.door(1), request(target("ONE")))

@@ -73,7 +73,8 @@ class Arrival:
     spec: DoorSpec
     address: str
     request: Upgrade
-    early: bytes
+    early: Callable[[], bytes]
+    """What has arrived behind the head by the time this is asked; asked once, when the reading is handed over."""
     transport: asyncio.Transport
     certificate: bytes | None
     """The client certificate (DER), verified up to an anchor; None without one or without TLS."""
@@ -264,7 +265,7 @@ class Door:
                 transport.close()
                 return
             parsed = parse(data)
-            answer = parsed if isinstance(parsed, Answer) else await self._ask(transport, address, *parsed)
+            answer = parsed if isinstance(parsed, Answer) else await self._ask(reader, address, *parsed)
             if answer is not None:
                 await reader.refuse(answer)
         except BaseException:
@@ -272,14 +273,16 @@ class Door:
             raise
 
     async def _ask(
-        self, transport: asyncio.Transport, address: str, request: Upgrade, early: bytes
+        self, reader: HeadReader, address: str, request: Upgrade, head_bytes: int
     ) -> Answer | None:
+        transport = reader.transport
+        assert transport is not None
         secure = transport.get_extra_info("ssl_object")
         arrival = Arrival(
             spec=self.spec,
             address=address,
             request=request,
-            early=early,
+            early=lambda: reader.behind(head_bytes),
             transport=transport,
             certificate=secure.getpeercert(True) if secure is not None else None,
             tls_version=secure.version() if secure is not None else None,

@@ -27,13 +27,28 @@ from ocppsec.profiles.presented import (
     presented_over_tls,
 )
 from ocppsec.profiles.record import AdmissionRecord
-from ocppsec.profiles.refusal import Refused, refused_store_unavailable, refused_too_many_failures
+from ocppsec.profiles.refusal import (
+    RefusalReason,
+    Refused,
+    refused_store_unavailable,
+    refused_too_many_failures,
+)
 from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry import store as registry
 from ocppsec.registry.records import Attempt, AttemptOutcome
 
 SUBPROTOCOL = "ocpp2.0.1"
 PATH = "/ocpp"
+_TELLS_OF_OTHERS = frozenset(
+    {
+        RefusalReason.WRONG_PASSWORD,
+        RefusalReason.SEVERAL_COMMON_NAMES,
+        RefusalReason.CERTIFICATE_OF_ANOTHER_STATION,
+        RefusalReason.ORGANIZATION_MISMATCH,
+        RefusalReason.STORE_UNAVAILABLE,
+    }
+)
+"""What would be expected is said to the operator alone: who hears it on the wire may be somebody else."""
 _REALM = 'Basic realm="ocpp", charset="UTF-8"'
 
 
@@ -170,11 +185,8 @@ class Gate:
             headers.append(("WWW-Authenticate", _REALM))
         if refused.retry_after is not None:
             headers.append(("Retry-After", str(refused.retry_after)))
-        text = (
-            f"{refused.reason.value}: expected {refused.expected}"
-            if refused.status != 503
-            else refused.reason.value
-        )
+        told = refused.reason not in _TELLS_OF_OTHERS
+        text = f"{refused.reason.value}: expected {refused.expected}" if told else refused.reason.value
         return Answer(status=refused.status, text=text, headers=tuple(headers))
 
     async def _wrong_subprotocol(self, arrival: Arrival, identity: str, admitted: Admitted) -> Answer:

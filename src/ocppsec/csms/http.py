@@ -95,6 +95,10 @@ class HeadReader(asyncio.Protocol):
             self._head.set_exception(Hung(reason))
             self._head.exception()  # nobody may be waiting any more
 
+    def behind(self, start: int) -> bytes:
+        """All that has arrived from *start* on: frames of a client that did not wait for the answer."""
+        return bytes(self._data[start:])
+
     async def head(self) -> bytes:
         """All bytes received so far, the whole head among them (or more than `HEAD_BYTES` without one)."""
         return await asyncio.shield(self._head)
@@ -119,8 +123,8 @@ class HeadReader(asyncio.Protocol):
             transport.abort()
 
 
-def parse(data: bytes) -> tuple[Upgrade, bytes] | Answer:
-    """The request in *data* and what came behind its head, or why it is none we serve."""
+def parse(data: bytes) -> tuple[Upgrade, int] | Answer:
+    """The request in *data* and the length of its head, or why it is none we serve."""
     end = data.find(b"\r\n\r\n")
     if end < 0 or end > HEAD_BYTES:
         return Answer(
@@ -135,7 +139,7 @@ def parse(data: bytes) -> tuple[Upgrade, bytes] | Answer:
     if not isinstance(event, h11.Request):
         return Answer(status=400, text="bad-request: no HTTP request")
     wanted = _upgrade(event)
-    return wanted if isinstance(wanted, Answer) else (wanted, data[end + 4 :])
+    return wanted if isinstance(wanted, Answer) else (wanted, end + 4)
 
 
 def _upgrade(request: h11.Request) -> Upgrade | Answer:

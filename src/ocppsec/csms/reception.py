@@ -95,7 +95,7 @@ class Reception:
             key=arrival.request.key,
             headers=headers,
             limits=self._limits,
-            early=arrival.early,
+            early=arrival.early(),
         )
         arrival.transport.resume_reading()
 

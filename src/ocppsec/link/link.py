@@ -19,6 +19,8 @@ from ocppsec.ocppj.errors import ErrorCode
 
 _TEXT = WSMsgType.TEXT
 _CONTINUATION = WSMsgType.CONTINUATION
+_MOST_CALLS = 100
+"""CALLs of ours that may wait for their turn: one is under way, and a peer that never answers takes its time."""
 _CLOSING_SECONDS = 3.0
 """How long the peer has to answer our close frame before the socket goes."""
 
@@ -114,6 +116,9 @@ class Link(WSListener):
         future: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         if self._closed or self._transport is None:
             future.set_exception(LinkClosed("the connection is closed"))
+            return future
+        if len(self._calls) >= _MOST_CALLS:
+            future.set_exception(CallFailed(f"{_MOST_CALLS} CALLs wait for this peer already"))
             return future
         call_id = self._new_id()
         self._conversation.call(call_id, action, payload)

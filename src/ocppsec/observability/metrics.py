@@ -69,8 +69,8 @@ class Metrics:
             "application_failures", "Times the application behind us failed a station."
         )
         self._store = counter("store_unavailable", "Times the store could not be reached.")
-        self.security_log_left_out = counter(
-            "security_log_left_out", "Rows left out because a stranger caused too many."
+        self.left_out = counter(
+            "left_out", "Log lines and rows of the security log left out because one peer caused too many."
         )
         self.log_failures = counter("log_failures", "Log lines that could not be written.")
         self.security_log_failures = counter("security_log_failures", "Rows the security log could not take.")

@@ -34,6 +34,13 @@ BY_STRANGERS = (events.HandshakeFailed, events.ConnectionRefused, events.LoginsS
 """What anybody can cause, without a password, as often as he likes."""
 
 
+def _cause_of(event: Event) -> str | None:
+    """Who could fill the log with such events; None for those that nobody causes at will."""
+    if isinstance(event, BY_STRANGERS):
+        return event.address
+    return f"station {event.identity}" if isinstance(event, events.MessageDropped) else None
+
+
 class Observer:
     """`emit` neither raises nor waits: a full disk costs lines and rows, never a connection."""
 
@@ -64,14 +71,23 @@ class Observer:
             self._listeners.remove(listener)
 
     def emit(self, event: Event) -> None:
+        self.metrics.count(event)
+        self._write(event)
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def _write(self, event: Event) -> None:
         facts = dict(facts_of(event))
+        if (cause := _cause_of(event)) is not None:
+            left_out = self._restraint.left_out_before(cause, self._monotonic())
+            if left_out is None:
+                self.metrics.left_out.inc()
+                return
+            facts |= {"left_out_before": left_out} if left_out else {}
         log = self._logger.warning if isinstance(event, WORTH_A_LOOK) else self._logger.info
         self._say(log, event.name, **facts)
         if event.security:
             self._keep(event, facts)
-        self.metrics.count(event)
-        for listener in tuple(self._listeners):
-            listener(event)
 
     def tell_bug(self, incident: str, error: Exception) -> None:
         """A request ended in a bug: its kind and where it happened, never what the request held."""
@@ -89,12 +105,6 @@ class Observer:
 
     def _keep(self, event: Event, facts: dict[str, Any]) -> None:
         row = {"at": self._clock().isoformat(), "event": event.name, **facts}
-        if isinstance(event, BY_STRANGERS):
-            left_out = self._restraint.left_out_before(event.address, self._monotonic())
-            if left_out is None:
-                self.metrics.security_log_left_out.inc()
-                return
-            row |= {"left_out_before": left_out} if left_out else {}
         try:
             self._security_log.append(row)
         except OSError as error:

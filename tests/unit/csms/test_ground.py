@@ -59,7 +59,7 @@ def arrival(transport: Any = None) -> Any:
             extensions=None,
             authorization=(),
         ),
-        early=b"",
+        early=lambda: b"",
         transport=transport,
         certificate=None,
         tls_version=None,

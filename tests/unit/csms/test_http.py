@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocppsec.csms.http import HEAD_BYTES, Answer, Upgrade, parse
+from ocppsec.csms.http import HEAD_BYTES, Answer, HeadReader, Upgrade, parse
 
 GOOD = {
     "Host": "csms.example",
@@ -22,11 +22,11 @@ def head(changes: dict[str, str | None] | None = None, *, line: str = "GET /ocpp
 
 
 def test_a_websocket_request_is_understood() -> None:
-    """Target, key, subprotocols and credentials come out; what follows the head is kept."""
+    """Target, key, subprotocols and credentials come out, and where the head ends."""
     parsed = parse(head() + b"early")
 
     assert isinstance(parsed, tuple)
-    request, early = parsed
+    request, length = parsed
     assert request == Upgrade(
         target="/ocpp/CS001",
         key="dGhlIHNhbXBsZSBub25jZQ==",
@@ -34,7 +34,7 @@ def test_a_websocket_request_is_understood() -> None:
         extensions=None,
         authorization=("Basic Q1MwMDE6eA==",),
     )
-    assert early == b"early"
+    assert length == len(head())
 
 
 def test_a_request_never_shows_its_credentials() -> None:
@@ -95,3 +95,20 @@ def test_an_answer_is_complete() -> None:
     assert b"WWW-Authenticate: Basic" in start
     assert f"Content-Length: {len(body)}".encode() in start
     assert body == b"wrong-password\n"
+
+
+async def test_frames_that_come_while_we_decide_are_kept() -> None:
+    """What arrives behind the head, at once or later, is handed over with the connection."""
+
+    class Transport:
+        def pause_reading(self) -> None: ...
+
+    reader = HeadReader()
+    reader.connection_made(Transport())  # type: ignore[arg-type]
+    reader.data_received(head() + b"at once")
+    data = await reader.head()
+    reader.data_received(b", later")
+
+    parsed = parse(data)
+    assert isinstance(parsed, tuple)
+    assert reader.behind(parsed[1]) == b"at once, later"

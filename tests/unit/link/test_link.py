@@ -12,7 +12,7 @@ from picows import WSMsgType
 from picows.picows import _make_test_ws_frame as frame
 
 from ocppsec.link.deflate import accept_offer
-from ocppsec.link.errors import CallRefused, CallTimedOut, LinkClosed
+from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClosed
 from ocppsec.link.link import Limits, Link
 from ocppsec.ocppj.connection import CallReceived
 from ocppsec.ocppj.errors import ErrorCode, LocalError
@@ -419,3 +419,14 @@ async def test_reserved_bits_nobody_agreed_on_close(rsv2: bool, rsv3: bool) -> N
 
     assert transport.closed_with == 1002
     assert handler.calls == []
+
+
+async def test_calls_to_a_silent_peer_do_not_pile_up() -> None:
+    """A hundred may wait; the next is refused at once."""
+    link, _, _ = open_link()
+    waiting = [link.call_soon("GetLocalListVersion", {}, timeout=60) for _ in range(100)]
+
+    with pytest.raises(CallFailed):
+        await link.call("GetLocalListVersion", {}, timeout=60)
+
+    assert not any(each.done() for each in waiting)

@@ -231,7 +231,26 @@ def test_strangers_cannot_fill_the_disk(stream, log):
     assert len(rows) == 22
     assert rows[-2]["event"] == "floor-raised"
     assert rows[-1]["left_out_before"] == 9_980
-    assert b"ocppsec_security_log_left_out_total 9980.0" in metrics.render()
+    assert b"ocppsec_left_out_total 9980.0" in metrics.render()
+
+
+def test_a_chattering_station_cannot_fill_the_log(stream, log):
+    """Stray answers are counted, and written twenty a minute for a station."""
+    metrics = Metrics()
+    observer = Observer(
+        logger=configure_logging(stream, form="json"),
+        metrics=metrics,
+        security_log=log,
+        clock=lambda: NOW,
+        monotonic=lambda: 0.0,
+    )
+    for _ in range(1000):
+        observer.emit(events.MessageDropped(identity="CS001", reason="late-answer"))
+    observer.emit(events.MessageDropped(identity="CS002", reason="late-answer"))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 21
+    assert "CS002" in lines[-1]
+    assert b"ocppsec_messages_dropped_total" in metrics.render()
 
 
 def test_one_noisy_address_does_not_silence_the_others():
