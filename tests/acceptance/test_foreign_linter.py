@@ -12,9 +12,19 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from ocppsec.certificates.hierarchy import Hierarchy, create_hierarchy
-from ocppsec.certificates.issue import Authority, issue_server_certificate, issue_station_certificate
+from ocppsec.certificates import ocsp
+from ocppsec.certificates.content import Pointers
+from ocppsec.certificates.crl import Entry, crl_builder, next_issue
+from ocppsec.certificates.hierarchy import Hierarchy, create_hierarchy, new_authority_key
+from ocppsec.certificates.issue import (
+    Authority,
+    issue_responder_certificate,
+    issue_server_certificate,
+    issue_station_certificate,
+    sign_crl,
+)
 from ocppsec.certificates.keys import KeyFamily, new_key
 from ocppsec.certificates.pem import write_chain
 from ocppsec.certificates.request import ApprovedRequest, Expected, check_request
@@ -70,12 +80,26 @@ def hierarchy() -> Hierarchy:
     return create_hierarchy(organization="Example CSO", now=NOW)
 
 
-def station(hierarchy: Hierarchy, family: KeyFamily) -> x509.Certificate:
+def station(hierarchy: Hierarchy, family: KeyFamily, *, pointers: Pointers | None = None) -> x509.Certificate:
     csr = make_request(new_key(family), common_name="CP-0001", organization="Example CSO")
     approved = check_request(csr, Expected(serial_number="CP-0001", organization="Example CSO"))
     assert isinstance(approved, ApprovedRequest)
     serial = x509.random_serial_number()
-    return issue_station_certificate(approved, hierarchy.stations, now=NOW, serial=serial).certificate
+    return issue_station_certificate(
+        approved, hierarchy.stations, now=NOW, serial=serial, pointers=pointers
+    ).certificate
+
+
+def responder(hierarchy: Hierarchy) -> ocsp.Responder:
+    key = new_authority_key()
+    certificate = issue_responder_certificate(
+        key.public_key(),
+        hierarchy.stations,
+        now=NOW,
+        lifetime=ocsp.RESPONDER_LIFETIME,
+        serial=x509.random_serial_number(),
+    )
+    return ocsp.Responder(issuer=hierarchy.stations.certificate, certificate=certificate, key=key)
 
 
 def server(hierarchy: Hierarchy, family: KeyFamily, hostname: str) -> x509.Certificate:
@@ -97,6 +121,11 @@ CERTIFICATES: dict[str, Make] = {
     "station EC": lambda h: (station(h, KeyFamily.EC_P256), h.stations),
     "station EC P-384": lambda h: (station(h, KeyFamily.EC_P384), h.stations),
     "station RSA": lambda h: (station(h, KeyFamily.RSA_2048), h.stations),
+    "station with pointers": lambda h: (
+        station(h, KeyFamily.EC_P256, pointers=Pointers.under("http://pki.example.com")),
+        h.stations,
+    ),
+    "OCSP responder": lambda h: (responder(h).certificate, h.stations),
     "server EC": lambda h: (server(h, KeyFamily.EC_P256, "csms.example.com"), h.servers),
     "server RSA": lambda h: (server(h, KeyFamily.RSA_2048, "csms.example.com"), h.servers),
     "server localhost": lambda h: (server(h, KeyFamily.EC_P256, "localhost"), h.servers),
@@ -104,7 +133,7 @@ CERTIFICATES: dict[str, Make] = {
 }
 
 
-def findings(linter: Path, tool: str, *certificates: Path) -> set[str]:
+def findings(linter: Path, tool: str, *certificates: str | Path) -> set[str]:
     """Codes of the serious findings."""
     done = subprocess.run(
         [linter / tool, "lint", "-s", "INFO", "-f", "JSON", *certificates],
@@ -138,6 +167,36 @@ def test_a_foreign_linter_finds_nothing_serious_that_is_not_explained(linter, hi
     found = findings(linter, "lint_pkix_cert", subject)
     found |= findings(linter, "lint_pkix_signer_signee_cert_chain", above, subject)
     assert found == {code for which, code in EXPLAINED if which == name}
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_crl(linter, hierarchy, tmp_path, count):
+    """Empty and with entries of every kind of reason: nothing serious by RFC 5280."""
+    entries = [
+        Entry(serial_number=2**150 + n, revoked_at=NOW, reason=reason)
+        for n, reason in enumerate(("keyCompromise", "unspecified", "superseded")[:count])
+    ]
+    issue = next_issue(None, NOW)
+    der = sign_crl(crl_builder(hierarchy.stations.certificate, entries, issue), hierarchy.stations)
+    path = tmp_path / "stations.crl"
+    path.write_bytes(der)
+    assert findings(linter, "lint_crl", "-t", "CRL", "-p", "PKIX", path) == set()
+
+
+@pytest.mark.parametrize(
+    "status",
+    [ocsp.Good(), ocsp.Unknown(), ocsp.Revoked(NOW, "keyCompromise")],
+    ids=["good", "unknown", "revoked"],
+)
+def test_an_ocsp_response(linter, hierarchy, tmp_path, status):
+    """Whatever it says: nothing serious by RFC 6960."""
+    builder = x509.ocsp.OCSPRequestBuilder().add_certificate(
+        station(hierarchy, KeyFamily.EC_P256), hierarchy.stations.certificate, SHA256()
+    )
+    question = ocsp.read_question(builder.build().public_bytes(Encoding.DER))
+    path = tmp_path / "response.der"
+    path.write_bytes(ocsp.answer(question, status, responder(hierarchy), now=NOW))
+    assert findings(linter, "lint_ocsp_response", path) == set()
 
 
 def test_the_foreign_linter_is_not_deaf(linter, hierarchy, tmp_path):
