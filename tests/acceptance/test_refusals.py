@@ -104,7 +104,7 @@ def test_a_wrong_password_hears_nothing_of_the_right_one(server):
     """Not even whether there is one."""
     answer = ask(server.door(1), request(target("ONE"), authorization=basic("ONE", "not-its-password")))
     assert answer.status == 401
-    assert answer.body.strip() == b"wrong-password"
+    assert answer.body.strip() == "wrong-password"
 
 
 def test_basic_credentials_are_asked_for_by_name(server):
