@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ def held(directory: Path) -> Iterator[None]:
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError as error:
             raise Failure(
                 f"another ocppsec runs on the state directory {directory}",
@@ -81,6 +82,33 @@ def held(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock; a command that only looks whether a server runs holds it for a moment."""
+    for _ in range(5):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(directory: Path) -> bool:
+    """True when a server runs on the directory.  A file it left behind when it was killed is no proof."""
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def new_token() -> str:
@@ -114,6 +142,9 @@ def find_api(directory: Path) -> ApiAddress:
                 code=ExitCode.NOT_ALLOWED,
             )
         found = json.loads(path.read_text(encoding="utf-8"))
+        if not is_held(directory):
+            # Whoever has its port now must not be told the token, nor a password.
+            raise not_running(directory, "the one that ran there was killed")
         return ApiAddress(url=found["url"], token=found["token"], pid=found["pid"])
     except FileNotFoundError as error:
         raise not_running(directory, "it has no api.json") from error

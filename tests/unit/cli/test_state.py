@@ -79,11 +79,11 @@ def test_a_lock_file_left_behind_locks_nothing(tmp_path):
 
 def test_the_way_to_the_server_is_there_while_it_runs(tmp_path):
     """`api.json` has mode 0600 and is gone afterwards."""
-    with announced(tmp_path, ADDRESS):
+    with held(tmp_path), announced(tmp_path, ADDRESS):
         assert find_api(tmp_path) == ADDRESS
         assert stat.S_IMODE((tmp_path / "api.json").stat().st_mode) == 0o600
-        assert [path.name for path in tmp_path.iterdir()] == ["api.json"]
-    assert not list(tmp_path.iterdir())
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["api.json", "lock"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
     assert "secret-token" not in repr(ADDRESS)
 
 
@@ -111,3 +111,13 @@ def test_a_token_others_can_read_is_not_used(tmp_path):
         with pytest.raises(Failure) as caught:
             find_api(tmp_path)
     assert caught.value.code == ExitCode.NOT_ALLOWED
+
+
+def test_what_a_killed_server_left_behind_is_not_believed(tmp_path):
+    """Nobody holds the lock: the token in `api.json` is not carried to whoever has that port now."""
+    with announced(tmp_path, ADDRESS), held(tmp_path):
+        left = (tmp_path / "api.json").read_bytes()
+    (tmp_path / "api.json").write_bytes(left)
+    (tmp_path / "api.json").chmod(0o600)
+    with pytest.raises(Failure, match="no ocppsec server is running"):
+        find_api(tmp_path)
