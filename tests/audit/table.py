@@ -33,6 +33,9 @@ def page():
         *_checks("Of a CSMS", ALL),
         *_checks("Of a charging station", ALL_OF_STATIONS),
         *_zoo("Broken CSMSs", csms.DEFECTS, "tests/audit/test_csms_zoo.py"),
+        "A CSMS on npm `ocpp-rpc` shows the two things that are so there (`tests/audit/test_ocpp_rpc.py`). What the audit",
+        "holds against our own is listed in `tests/audit/test_own_csms.py`, and nothing else is.",
+        "",
         *_zoo("Broken stations", station.DEFECTS, "tests/audit/test_station_zoo.py"),
     ]
     return "\n".join(lines) + "\n"
