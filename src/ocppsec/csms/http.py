@@ -111,10 +111,14 @@ class HeadReader(asyncio.Protocol):
         self._refusing = True
         self._lost = self._loop.create_future()
         transport.write(answer.encode())
-        if transport.can_write_eof() and transport.get_extra_info("ssl_object") is None:
-            transport.write_eof()
-        else:
-            transport.close()  # sends close_notify behind the answer and reads on until the peer's
+        try:
+            if transport.can_write_eof() and transport.get_extra_info("ssl_object") is None:
+                transport.write_eof()
+            else:
+                transport.close()  # sends close_notify behind the answer and reads on until the peer's
+        except OSError:  # reset meanwhile: there is nobody to refuse any more
+            transport.abort()
+            return
         transport.resume_reading()
         try:
             async with asyncio.timeout(_LINGER_SECONDS):

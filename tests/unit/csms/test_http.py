@@ -112,3 +112,34 @@ async def test_frames_that_come_while_we_decide_are_kept() -> None:
     parsed = parse(data)
     assert isinstance(parsed, tuple)
     assert reader.behind(parsed[1]) == b"at once, later"
+
+
+async def test_who_hung_up_in_the_middle_of_a_refusal_is_let_go() -> None:
+    """A half-close of a connection that was reset meanwhile is no error of ours."""
+
+    class Reset:
+        aborted = False
+
+        def is_closing(self) -> bool:
+            return False
+
+        def write(self, data: bytes) -> None: ...
+
+        def can_write_eof(self) -> bool:
+            return True
+
+        def get_extra_info(self, name: str) -> None: ...
+
+        def write_eof(self) -> None:
+            raise OSError("not connected")
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    transport = Reset()
+    reader = HeadReader()
+    reader.connection_made(transport)  # type: ignore[arg-type]
+
+    await reader.refuse(Answer(status=404, text="unknown-station"))
+
+    assert transport.aborted
