@@ -142,3 +142,38 @@ async def test_our_csms_raises_the_audits_station(tmp_path):
             operator=operator,
         )
     assert {one.verdict for one in report.findings} == {Verdict.PASS}, judged(report)
+
+
+REMOVED = [
+    pytest.param(
+        "ocppsec.profiles.password.Hasher.verify", lambda *_: True, "auth.wrong-password", id="password"
+    ),
+    pytest.param(
+        "ocppsec.profiles.admission._check_profile",
+        lambda *_: None,
+        "profiles.no-return-to-clear",
+        id="floor",
+    ),
+    pytest.param(
+        "ocppsec.profiles.throttle.LoginThrottle.check", lambda *_: 0.0, "first.logins-limited", id="throttle"
+    ),
+    pytest.param(
+        "ocppsec.csms.tls.CIPHERS",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "tls.suite-aes128-gcm-sha256",
+        id="suites",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "instead", "check"), REMOVED)
+async def test_a_rule_removed_from_our_csms_turns_the_audit_red(tmp_path, monkeypatch, rule, instead, check):
+    """The audit does not know our CSMS: what it no longer does is found."""
+    monkeypatch.setattr(rule, instead)
+    async with our_csms(tmp_path) as csms:
+        password = await station_on(csms, "CS1", 2)
+        await station_on(csms, "CS2", 2)
+        report = await audit_csms(
+            target(csms, 2, password), limits=LIMITS, selection=Selection(only=(check,))
+        )
+    assert report.of(check).verdict is Verdict.FAIL, report.of(check).why

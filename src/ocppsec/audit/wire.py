@@ -6,9 +6,11 @@ No certificate is verified unless the caller's context does: an audit looks at b
 
 import asyncio
 import contextlib
+import os
 import ssl
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 from ocppsec.audit.target import Papers
 
@@ -218,9 +220,6 @@ def _tls_ended(error: ssl.SSLError) -> Ended:
 
 def save_papers(papers: Papers, directory: str, name: str) -> tuple[str, str]:
     """OpenSSL loads keys from files alone; *directory* is private and goes with the audit."""
-    import os
-    from pathlib import Path
-
     files = []
     for suffix, content in (("pem", papers.chain_pem.encode()), ("key", papers.key_pem)):
         path = Path(directory) / f"{name}.{suffix}"

@@ -3,6 +3,7 @@
 from typing import Final
 
 from ocppsec.audit.checks.check import Check, check
+from ocppsec.audit.checks.upgrading import simulated
 from ocppsec.audit.finding import (
     Need,
     Outcome,
@@ -110,8 +111,6 @@ async def no_return_to_password(lab: Lab) -> Outcome:
     " has booted there.",
 )
 async def upgrade(lab: Lab) -> Outcome:
-    from ocppsec.audit.checks.upgrading import simulated
-
     start = lab.target.plain if lab.profile < 2 else lab.target.secure
     if lab.profile == 3:
         return not_applicable("the station is on profile 3 already")
