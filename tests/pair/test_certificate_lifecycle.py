@@ -219,7 +219,9 @@ async def test_a_station_that_does_not_hang_up_is_dropped(new_house):
 
 # -- renewal ------------------------------------------------------------------------------------------------
 HASTE = RenewalSettings(
-    terms=Terms(message=5, csr=5, signing=5, handshake=3, back_off=0.1), check_seconds=0.1, most_at_once=2
+    terms=Terms(message=5, csr=5, signing=5, reconnect=3, handshake=3, back_off=0.1),
+    check_seconds=0.1,
+    most_at_once=2,
 )
 
 

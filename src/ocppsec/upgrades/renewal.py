@@ -48,8 +48,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     message: float = 30.0
     csr: float = 300.0
     signing: float = 60.0
+    reconnect: float = 120.0
+    """For the station to come with the new certificate by itself (A02.FR.08); then it is sent away."""
     handshake: float = 600.0
-    """Waited twice: then the station is sent away, so that it comes back with the new certificate, and once more."""
+    """For it to come back after that."""
     back_off: float = 300.0
     """Before the second try; doubles each time …"""
     longest_back_off: float = 6 * 3600.0
@@ -200,6 +202,9 @@ def resume(state: State, *, ready: bool) -> Move:
             return state, _errands(state)
         case Triggering() if ready:
             return state, _errands(state)
+        case AwaitingCsr(course=course) if ready:
+            # Its request may have gone down with the connection, and nothing makes it send that again.
+            return _enter(Triggering(course=course), "the station is back; asked again")
         case Delivering(tries=tries) if ready:
             if tries >= MOST_DELIVERIES:
                 return _unanswered(state)
@@ -252,7 +257,7 @@ def _unproven(state: AwaitingHandshake) -> Move:
         entered, effects = _enter(waiting, "sent away, to come back with the new certificate")
         return entered, (*effects, HangUp())
     seen = f": {state.detail}" if state.detail else ""
-    waited = duration(2 * state.course.terms.handshake)
+    waited = duration(state.course.terms.reconnect + state.course.terms.handshake)
     return _stuck(state, f"no connection showed the new certificate within {waited}{seen}")
 
 
@@ -321,8 +326,8 @@ def deadline_of(state: State) -> float | None:
             return terms.csr
         case Signing():
             return terms.signing
-        case AwaitingHandshake():
-            return terms.handshake
+        case AwaitingHandshake(sent_away=sent_away):
+            return terms.handshake if sent_away else terms.reconnect
         case Stuck(course=course):
             doublings = min(course.failures - 1, 20)
             return float(min(terms.back_off * 2**doublings, terms.longest_back_off))
