@@ -18,6 +18,7 @@ from ocppsec.certificates.hierarchy import create_hierarchy
 from ocppsec.certificates.issue import issue_server_certificate
 from ocppsec.certificates.keys import KeyFamily, key_pem, new_key
 from ocppsec.certificates.pem import read_certificates, write_chain
+from ocppsec.certificates.renewal import Life, renew_at
 from ocppsec.certificates.safekeeping import TooOpen, write_file
 from ocppsec.certificates.signing_request import make_request
 from ocppsec.csms.configuration import Configuration, default_doors
@@ -251,6 +252,8 @@ async def test_renew_now(new_house):
     house = await new_house(renewal=HASTE)
     await house.grow()
     first = await house.in_use()
+    life = Life(begin=first.issued_at, end=first.not_after)
+    assert first.renew_at == renew_at(life, spread=IDENTITY)
 
     begun = await house.csms.renewer.renew(IDENTITY)
     await house.until(lambda: house.told("certificate-renewed"))

@@ -14,7 +14,10 @@ from ocppsec.csms.certificate_office import (
     standing,
 )
 from ocppsec.csms.errors import BadInput
+from ocppsec.csms.ground import Ground
+from ocppsec.csms.reception import Reception
 from ocppsec.csms.sessions import Sessions
+from ocppsec.link.link import Limits
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.memory import MemoryStore
@@ -175,3 +178,35 @@ async def test_every_reason(house):
             record(fingerprint=name, serial_number=f"{number + 1:X}", public_key_sha256=f"{number:064x}")
         )
         assert (await house.office.revoke(name, reason.value)).record.revocation_reason == reason.value
+
+
+async def test_who_slips_in_gets_no_place(house):
+    """Admitted on old records, revoked meanwhile: the newcomer is dropped, and takes nobody's place."""
+    events = []
+    reception = Reception(
+        house.store,
+        house.sessions,
+        None,
+        None,
+        Ground(),
+        None,
+        limits=Limits(),
+        emit=events.append,
+        now=lambda: NOW,
+    )
+    await house.office.revoke(FINGERPRINT, "keyCompromise")
+    newcomer = ShowsCertificate("CP1", FINGERPRINT)
+
+    reception.opened(newcomer)
+
+    assert newcomer.dropped == ["the certificate was revoked"]
+    assert house.sessions.get("CP1") is None
+    assert events == []
+
+
+async def test_others_hear_of_it(house):
+    """Whoever tells others of revocations is told that there is one more."""
+    told = []
+    house.office.on_revoked = lambda: told.append("changed")
+    await house.office.revoke(FINGERPRINT, "superseded")
+    assert told == ["changed"]
