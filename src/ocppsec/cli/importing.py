@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from ocppsec.cli.client import Api, Problem
@@ -11,6 +13,8 @@ from ocppsec.cli.state import state_directory
 from ocppsec.station.members import BadMembers, Member, read_members
 
 _TELL_EVERY = 250
+_AT_ONCE = 16
+"""Requests under way: the server commits together what comes together."""
 
 
 def run(file: Path, *, profile: int, as_json: bool, state: Path | None) -> None:
@@ -31,11 +35,16 @@ def run(file: Path, *, profile: int, as_json: bool, state: Path | None) -> None:
 def register(api: Api, members: Sequence[Member], profile: int) -> list[str]:
     """The identities that were registered before."""
     known = []
-    for number, member in enumerate(members, 1):
-        if not _add(api, member, profile):
-            known.append(member.identity)
-        if number % _TELL_EVERY == 0 and sys.stderr.isatty():
-            print(f"{number} of {len(members)}", file=sys.stderr)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for number, added in enumerate(pool.map(partial(_add, api, profile), members), 1):
+                if not added:
+                    known.append(members[number - 1].identity)
+                if number % _TELL_EVERY == 0 and sys.stderr.isatty():
+                    print(f"{number} of {len(members)}", file=sys.stderr)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     return known
 
 
@@ -57,7 +66,7 @@ def members_in(file: Path) -> Sequence[Member]:
     return members
 
 
-def _add(api: Api, member: Member, profile: int) -> bool:
+def _add(api: Api, profile: int, member: Member) -> bool:
     """False when the identity or the serial number is registered already."""
     body = {
         "identity": member.identity,
