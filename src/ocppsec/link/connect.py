@@ -68,7 +68,7 @@ async def connect(
     except ssl.SSLCertVerificationError as error:
         raise ConnectFailed("tls", f"the server's certificate: {error.verify_message}") from error
     except ssl.SSLError as error:
-        raise ConnectFailed("tls", error.reason or str(error)) from error
+        raise ConnectFailed("tls", tls_reason(error)) from error
     except TimeoutError as error:
         raise ConnectFailed(
             "http" if ssl_context is None else "tls", f"no answer within {timeout:g} s"
@@ -108,3 +108,8 @@ def _refused(error: WSHandshakeError) -> ConnectFailed:
     body = (error.raw_body or b"").decode(errors="replace")
     headers = {name.lower(): value for name, value in error.response.headers.items()}
     return ConnectRefused(int(error.response.status), headers, body.strip())
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """OpenSSL's word for it; a peer that is gone in the middle of a handshake leaves none, not even an attribute."""
+    return getattr(error, "reason", None) or str(error)

@@ -1,0 +1,58 @@
+"""``python -m tests.chaos --seeds 1000``: many seeds by hand; ``--seed N`` plays one again."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import killed
+from course import run
+
+
+def main():
+    arguments = argparse.ArgumentParser(prog="python -m tests.chaos")
+    arguments.add_argument("--seeds", type=int, default=20, help="so many, from --from on")
+    arguments.add_argument("--from", type=int, default=0, dest="first")
+    arguments.add_argument("--seed", type=int, help="only this one, told in full")
+    arguments.add_argument("--killed", type=int, metavar="KILLS", help="a real process, killed -9 so often")
+    arguments.add_argument("--stations", type=int, default=50, help="for --killed")
+    given = arguments.parse_args()
+    if given.killed is not None:
+        sys.exit(kill(given.seed or 0, kills=given.killed, stations=given.stations))
+    seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
+    failed = []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
+            told = asyncio.run(run(seed, Path(directory)))
+        verdict = "WRONG" if told.wrong else "good"
+        print(
+            f"seed {seed}: {verdict}, {len(told.faults)} faults, {told.kills} kills, {told.seconds:.1f} s",
+            flush=True,
+        )
+        if told.wrong or given.seed is not None:
+            print("\n".join(f"  {fault}" for fault in told.faults))
+            print(f"  {told.statuses}")
+            print("\n".join(f"  ! {wrong}" for wrong in told.wrong), flush=True)
+        if told.wrong:
+            failed.append(seed)
+    print(
+        f"{len(seeds) - len(failed)} of {len(seeds)} seeds good"
+        + (f"; again with: --seed {failed[0]}" if failed else "")
+    )
+    sys.exit(bool(failed))
+
+
+def kill(seed, *, kills, stations):
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="killed-") as directory:
+        wrong = asyncio.run(killed.run(seed, Path(directory), stations=stations, kills=kills))
+    print(f"seed {seed}: {stations} stations, {kills} kills, {time.monotonic() - began:.1f} s")
+    print("\n".join(wrong) or "good")
+    return bool(wrong)
+
+
+main()

@@ -1,0 +1,138 @@
+"""A few fixed seeds of `python -m tests.chaos`; and the watch itself, which must see what it is there for."""
+
+from types import SimpleNamespace
+
+import killed
+import pytest
+from course import run
+from faults import Faults, FaultyStore
+from watch import Watch
+
+from ocppsec.events import ConnectionRefused
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.registry.memory import MemoryStore
+from ocppsec.registry.store import StoreUnavailable
+
+NONE, BASIC, TLS_BASIC, TLS_CLIENT = SecurityProfile
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [14, 16, 17])
+async def test_a_seed(seed, tmp_path):
+    """Killed, cut off and without a database at the points of the seed, every invariant holds."""
+    told = await run(seed, tmp_path)
+
+    assert told.wrong == [], "\n".join([*told.wrong, "faults:", *told.faults])
+    assert told.faults, "nothing went wrong, so nothing was shown"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_killed(tmp_path):
+    """`ocppsec up`, killed -9 five times during a campaign, raises every station once, with one certificate."""
+    assert await killed.run(0, tmp_path, stations=12, kills=5) == []
+
+
+# -- the harness itself -------------------------------------------------------------------------------------
+def test_a_seed_replays():
+    """The same seed breaks the same things at the same points, another seed others; the purse is finite."""
+
+    def struck(seed):
+        faults = Faults(seed, cuts=5)
+        for number in range(200):
+            faults.strikes("cut", f"place {number % 7}", 0.2)
+        return faults.told
+
+    assert struck(1) == struck(1)
+    assert struck(1) != struck(2)
+    assert len(struck(1)) == 5
+
+
+async def test_the_store_is_away():
+    """A locked store has done nothing; one whose answer is lost has; a dead one does nothing ever."""
+    faults, inner = Faults(0, outages=50), MemoryStore()
+    faults.strikes = lambda kind, where, chance: True
+    store = FaultyStore(inner, faults, Watch())
+    for how, done in (("locked", 0), ("lost", 1)):
+        faults.choose = lambda where, options, how=how: how
+        with pytest.raises(StoreUnavailable):
+            await store.begin_campaign(SimpleNamespace(id=how), [])
+        assert len(inner._campaigns) == done
+    store.dead = True
+    with pytest.raises(StoreUnavailable):
+        await store.begin_campaign(SimpleNamespace(id="dead"), [])
+    assert "dead" not in inner._campaigns
+
+
+def record(identity, floor):
+    return SimpleNamespace(identity=identity, floor=floor)
+
+
+def refusal(reason):
+    return ConnectionRefused(
+        door="ws",
+        address="127.0.0.1",
+        identity="CP1",
+        reason=reason,
+        status=401,
+        presented="",
+        expected="",
+        advice="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("happens", "broken"),
+    [
+        pytest.param(
+            lambda watch: watch.stored("raise_floor", ("CP1", TLS_BASIC), BASIC),
+            "without a boot",
+            id="no boot",
+        ),
+        pytest.param(
+            lambda watch: (
+                watch.stored("record_boot", ("CP1", SimpleNamespace(profile=BASIC)), None),
+                watch.stored("raise_floor", ("CP1", TLS_BASIC), BASIC),
+            ),
+            "without a boot",
+            id="a boot on a lower profile",
+        ),
+        pytest.param(
+            lambda watch: (
+                watch.stored("record_boot", ("CP1", SimpleNamespace(profile=TLS_BASIC)), None),
+                watch.stored("raise_floor", ("CP1", TLS_BASIC), BASIC),
+            ),
+            None,
+            id="a boot there",
+        ),
+        pytest.param(
+            lambda watch: (
+                watch.stored("station", (), record("CP1", TLS_BASIC)),
+                watch.stored("admission_record", (), record("CP1", BASIC)),
+            ),
+            "fell",
+            id="a floor that falls",
+        ),
+        pytest.param(
+            lambda watch: [
+                watch.stored("begin_upgrade", (SimpleNamespace(id="u1"),), None) for _ in range(2)
+            ],
+            "begun twice",
+            id="twice",
+        ),
+        pytest.param(lambda watch: watch.event(refusal("wrong-password")), "was refused", id="refused"),
+        pytest.param(lambda watch: watch.event(refusal("store-unavailable")), None, id="our own outage"),
+    ],
+)
+def test_the_watch_sees_it(happens, broken):
+    """Each invariant is noticed when it does not hold, and only then."""
+    watch = Watch()
+    watch.honest.add("CP1")
+    happens(watch)
+
+    if broken is None:
+        assert watch.broken == []
+    else:
+        assert len(watch.broken) == 1
+        assert broken in watch.broken[0]
