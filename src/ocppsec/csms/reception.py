@@ -152,8 +152,7 @@ class Reception:
             reason="",
             presented=_handshake(facts),
         )
-        self._write(self._store.record_attempt(attempt))
-        self._write(self._store.record_connected(facts.identity, facts.profile, facts.since))
+        self._write(self._remember(attempt, facts))
         if facts.identity in self._upgrader.identities:
             self.connects_from(facts.identity, facts.address)
             self._upgrader.connected(session)
@@ -209,6 +208,10 @@ class Reception:
         """Admission said no, and has kept that."""
         if attempt.identity is not None:
             self._upgrader.door_saw(attempt.identity, f"{attempt.reason}, presented {attempt.presented}")
+
+    async def _remember(self, attempt: Attempt, facts: Facts) -> None:
+        await self._store.record_attempt(attempt)
+        await self._store.record_connected(facts.identity, facts.profile, facts.since)
 
     def _write(self, writing: Coroutine[Any, Any, None]) -> None:
         """Write something that nobody waits for."""
