@@ -11,7 +11,8 @@ from ocppsec.link.errors import CallTimedOut
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.memory import MemoryStore
-from ocppsec.registry.records import NewStation
+from ocppsec.registry.records import NewStation, Renewal
+from ocppsec.upgrades import renewal as workflow
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 IDENTITIES = [f"CP{number}" for number in range(6)]
@@ -116,3 +117,42 @@ async def test_one_under_way_is_not_sent_twice(fleet):
         fleet.renewer.ready(fleet.stations["CP5"])
         await settle()
     assert fleet.stations["CP5"].calls == ["TriggerMessage"]
+
+
+async def test_operators_cannot_ask_for_more_at_once(fleet):
+    """However many are asked for, two have work and the others wait for room."""
+    for identity in IDENTITIES:
+        await fleet.renewer.renew(identity)
+    await settle()
+    assert len(at_work(fleet)) == 2
+    waiting = [row.step for row in await fleet.store.open_renewals() if row.step == "waits for the station"]
+    assert len(waiting) == 4
+
+
+async def test_the_proof_is_in_the_records(fleet):
+    """Killed between the handshake and the last save: the next process needs no connection to see that it is done."""
+    terms = RenewalSettings().terms
+    course = workflow.Course(terms=terms, old=f"{1:064x}", delivered=(f"{0:064x}",))
+    state = workflow.AwaitingHandshake(course=course)
+    row = Renewal(
+        id="r1",
+        identity="CP0",
+        fingerprint=course.old,
+        open=True,
+        step=workflow.describe(state),
+        reason="",
+        failures=0,
+        state=workflow.encode_state(state),
+        version=0,
+        deadline=None,
+        started_at=NOW,
+    )
+    await fleet.store.begin_renewal(row)
+    fleet.stations.clear()
+    fleet.renewer._session_of = lambda _identity: None
+
+    await fleet.renewer.start()
+    await settle()
+
+    (ended,) = await fleet.store.renewals("CP0")
+    assert (ended.open, ended.step) == (False, "done")
