@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import killed
 import pytest
 from course import run
 from faults import Faults, FaultyStore
@@ -25,13 +24,6 @@ async def test_a_seed(seed, tmp_path):
 
     assert told.wrong == [], "\n".join([*told.wrong, "faults:", *told.faults])
     assert told.faults, "nothing went wrong, so nothing was shown"
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_killed(tmp_path):
-    """`ocppsec up`, killed -9 five times during a campaign, raises every station once, with one certificate."""
-    assert await killed.run(0, tmp_path, stations=12, kills=5) == []
 
 
 # -- the harness itself -------------------------------------------------------------------------------------
