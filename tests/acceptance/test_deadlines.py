@@ -148,8 +148,10 @@ def test_a_station_that_answers_pings_stays(house, monkeypatch):
 
 def test_a_full_waiting_room_does_not_grow(house):
     """Connections nobody has decided on are bounded; those behind them wait in the backlog and get their turn."""
-    house = house(most_undecided=5, deadlines=Deadlines(first_byte=0.5))
+    house = house(most_undecided=5, deadlines=Deadlines(head=0.5))
     silent = [plain(house.door(1), source=f"127.0.1.{number}") for number in range(1, 21)]
+    for sock in silent:
+        sock.sendall(b"G")  # who says nothing at all waits in the kernel, and takes no place
     started = time.monotonic()
     try:
         with dial(house.door(1), timeout=LONG) as sock:

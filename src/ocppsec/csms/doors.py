@@ -125,6 +125,9 @@ class Door:
                     (str(address[0]), int(address[1])), family=family, backlog=4096, reuse_port=False
                 )
                 listener.setblocking(False)
+                if hasattr(socket, "TCP_DEFER_ACCEPT"):
+                    # Wake us when the first bytes are there, or a second later: one turn of the loop less for each.
+                    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
                 self._sockets.append(listener)
         except OSError:
             self._close_sockets()
