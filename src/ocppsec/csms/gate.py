@@ -82,6 +82,7 @@ class Gate:
         emit: Emit,
         enter: Admit,
         refused: Callable[[Attempt], None],
+        settled: Callable[[str], Awaitable[None]],
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -92,6 +93,7 @@ class Gate:
         self._emit = emit
         self._enter = enter
         self._refused = refused
+        self._settled = settled
         self._now = now
 
     async def decide(self, arrival: Arrival) -> Answer | None:
@@ -139,6 +141,7 @@ class Gate:
         name = "" if isinstance(identity, BadIdentity) else identity
         guessable = isinstance(presented, TlsBasicAuth | PlainBasicAuth)
         certificate = isinstance(presented, TlsClientCertificate)
+        await self._settled(name)
         try:
             record = await self._store.admission_record(name) if name else None
             fingerprint = certificate_to_look_up(presented, record)

@@ -92,9 +92,6 @@ class Security:
         )
         try:
             await self._store.record_boot(session.identity, facts)
-            old = await self._raise_floor(session)
-            # From the end of this to the answer nothing awaits: the upgrade's next CALL goes out behind it.
-            await self._upgrader.booted(session.identity, session.profile)
         except RegistryError as error:
             self._unavailable(session, call, "keeping a BootNotification", error)
             return
@@ -105,11 +102,36 @@ class Security:
                 call.id,
                 {"currentTime": to_wire(self._now()), "interval": HEARTBEAT_SECONDS, "status": "Accepted"},
             )
-        self._tell_booted(session, facts, old)
-        self._upgrader.ready(session)
+        self._tell_booted(session, facts)
+        if session.profile > session.facts.floor or session.identity in self._upgrader.identities:
+            # A station that never got the answer goes back to its old slot (B10.FR.03), and must be let in there:
+            # the profile counts as proved when the station is heard after it.
+            if session.link is not None:
+                session.link.prove(lambda: session.run(self._proved(session)))
+        else:
+            self._upgrader.ready(session)
         self._renewer.ready(session)
         if not session.facts.registered and not again:
             self._passwords.first_contact(session)
+
+    def ready(self, session: Session) -> None:
+        """The station can be called."""
+        self._upgrader.ready(session)
+        self._renewer.ready(session)
+
+    async def _proved(self, session: Session) -> None:
+        """The station has booted on this profile and knows it: floor and upgrade follow."""
+        try:
+            with self._sessions.rising(session.identity):
+                old = await self._raise_floor(session)
+                await self._upgrader.booted(session.identity, session.profile)
+        except RegistryError as error:
+            self._emit(StoreUnavailable(doing="raising a floor", reason=str(error)))
+            session.close(1011, "try again later")
+            return
+        if session.profile > old:
+            self._emit(FloorRaised(identity=session.identity, old=int(old), new=int(session.profile)))
+        self._upgrader.ready(session)
 
     async def _raise_floor(self, session: Session) -> SecurityProfile:
         """A05.FR.07: the floor that was before.  It never falls, so what admission read may be enough to know."""
@@ -132,7 +154,7 @@ class Security:
         self._emit(SerialNumberMismatch(identity=session.identity, reported=reported, certificate=names))
         return False
 
-    def _tell_booted(self, session: Session, facts: BootFacts, old: SecurityProfile) -> None:
+    def _tell_booted(self, session: Session, facts: BootFacts) -> None:
         self._emit(
             StationBooted(
                 identity=session.identity,
@@ -143,8 +165,6 @@ class Security:
                 firmware_version=facts.firmware_version,
             )
         )
-        if facts.profile > old:
-            self._emit(FloorRaised(identity=session.identity, old=int(old), new=int(facts.profile)))
 
     # -- A02, A03 ---------------------------------------------------------------------------------------
     async def sign(self, session: Session, call: CallReceived) -> None:

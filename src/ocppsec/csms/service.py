@@ -189,6 +189,7 @@ class Csms:
             emit=self._emit,
             enter=self._reception.enter,
             refused=self._reception.refused,
+            settled=self._sessions.settled,
             now=self._now,
         )
         self._entrance = Entrance(settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw)

@@ -34,6 +34,11 @@ class SecurityMessages(Protocol):
     async def event(self, session: "Session", call: CallReceived) -> None: ...
     async def certificate_status(self, session: "Session", call: CallReceived) -> None: ...
     def report(self, session: "Session", call: CallReceived) -> None: ...
+    def ready(self, session: "Session") -> None: ...
+
+
+_BELIEVED_AFTER = 0.25
+"""Of the time a new station has to boot in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +115,20 @@ class Session:
     def on_open(self, link: Link) -> None:
         self.link = link
         if not self.accepted:
-            loop = asyncio.get_running_loop()
-            self._boot_timer = loop.call_later(
-                self._house.boot_seconds, self.close, 1008, "no BootNotification in time"
-            )
+            loop, seconds = asyncio.get_running_loop(), self._house.boot_seconds
+            if self.facts.registered:
+                self._boot_timer = loop.call_later(seconds * _BELIEVED_AFTER, self._believe)
+            else:
+                self._boot_timer = loop.call_later(seconds, self.close, 1008, "no BootNotification in time")
         self._house.opened(self)
+
+    def _believe(self) -> None:
+        """On a new profile, registered, and it does not boot: it did before, and we ended before we could tell.
+
+        It does not boot again for a mere reconnect (Part 4, 5.3).  It may speak and be called; nothing rises.
+        """
+        self.accept()
+        self._house.security.ready(self)
 
     def on_call(self, link: Link, call: CallReceived) -> None:
         action = call.action

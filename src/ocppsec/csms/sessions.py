@@ -7,8 +7,10 @@ Which certificates were revoked and which floors rose since this process started
 connection whose admission had read the records a moment before does not stay.
 """
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
@@ -22,6 +24,7 @@ class Sessions:
         self._by_identity: dict[str, Session] = {}
         self._barred: set[str] = set()
         self._risen: OrderedDict[str, SecurityProfile] = OrderedDict()
+        self._rising: dict[str, asyncio.Future[None]] = {}
 
     def __iter__(self) -> Iterator[Session]:
         return iter(list(self._by_identity.values()))
@@ -46,6 +49,23 @@ class Sessions:
     def is_barred(self, session: Session) -> bool:
         certificate = session.facts.certificate
         return certificate is not None and certificate.fingerprint in self._barred
+
+    @contextmanager
+    def rising(self, identity: str) -> Iterator[None]:
+        """While its floor is being written, nobody is judged under *identity*; see `settled`."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._rising[identity] = done
+        try:
+            yield
+        finally:
+            if self._rising.get(identity) is done:
+                del self._rising[identity]
+            done.set_result(None)
+
+    async def settled(self, identity: str) -> None:
+        """Returns when no floor of *identity* is being written."""
+        while (rising := self._rising.get(identity)) is not None:
+            await asyncio.shield(rising)
 
     def rise(self, identity: str, floor: SecurityProfile) -> Session | None:
         """The floor is up, in the store; gives who is there on a lower profile, to be closed (A05.FR.07)."""

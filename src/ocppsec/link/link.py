@@ -57,6 +57,7 @@ class Link(WSListener):
         "_limits",
         "_loop",
         "_new_id",
+        "_proof",
         "_timed",
         "_timer",
         "_transport",
@@ -80,6 +81,7 @@ class Link(WSListener):
         self._timer: asyncio.TimerHandle | None = None
         self._timed: str | None = None
         self._held: list[CallReceived] | None = None
+        self._proof: Callable[[], None] | None = None
         self._assembling: bytearray | None = None
         self._assembling_text = False
         self._assembling_compressed = False
@@ -169,6 +171,16 @@ class Link(WSListener):
             self.close_code, self.close_reason = 1006, reason
         self._transport.disconnect(False)
 
+    def prove(self, then: Callable[[], None]) -> None:
+        """Ping, and call *then* when the peer is next heard: what was sent before the ping has reached it.
+
+        Never called when the connection ends without another word.
+        """
+        if self._closed or self._transport is None:
+            return
+        self._proof = then
+        self._transport.send_ping()
+
     def sweep(self, now: float, *, idle: float, reply: float) -> None:
         """Ping a silent peer and drop a dead one; called from time to time with the loop's time."""
         silent = now - self.last_heard
@@ -187,6 +199,9 @@ class Link(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.last_heard = self._loop.time()
         self.pinged = False
+        if self._proof is not None:
+            proof, self._proof = self._proof, None
+            proof()
         if transport.is_close_frame_sent and frame.msg_type != WSMsgType.CLOSE:
             return
         try:

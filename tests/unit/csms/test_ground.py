@@ -91,6 +91,8 @@ async def test_who_is_removed_while_he_is_let_in_is_judged_again() -> None:
         ground.shifted("CS001")  # the removal is in the store now
         entry.watch.check()
 
+    async def settled(_: str) -> None: ...
+
     gate = Gate(
         RemovedMeanwhile(),  # type: ignore[arg-type]
         Policy(organizations=frozenset({"O"})),
@@ -100,6 +102,7 @@ async def test_who_is_removed_while_he_is_let_in_is_judged_again() -> None:
         emit=lambda _: None,
         enter=enter,
         refused=lambda _: None,
+        settled=settled,
         now=lambda: NOW,
     )
 

@@ -71,6 +71,9 @@ class Security:
     def report(self, session: Session, call: CallReceived) -> None:
         self.asked.append("report")
 
+    def ready(self, session: Session) -> None:
+        self.asked.append("ready")
+
 
 class StoreIsDown(Security):
     async def boot(self, session: Session, call: CallReceived) -> None:
@@ -259,3 +262,16 @@ async def test_a_place_is_lost_when_the_floor_rises_above_it() -> None:
     assert not sessions.is_too_low(open_session(replace(FACTS, profile=SecurityProfile.TLS_BASIC))[0])
     sessions.forget("CS001")
     assert not sessions.is_too_low(low)
+
+
+async def test_who_does_not_boot_on_a_new_profile_is_believed_after_a_while() -> None:
+    """After a crash of ours, a station that has booted there already only reconnects: it is not sent away for ever."""
+    facts = replace(FACTS, profile=SecurityProfile.TLS_BASIC)
+    session, link, security, _ = open_session(facts, boot_seconds=0.02)
+
+    await asyncio.sleep(0.05)
+    call(session, link, "Heartbeat")
+
+    assert security.asked == ["ready"]
+    assert link.closed_with == []
+    assert "1" in link.answers

@@ -430,3 +430,18 @@ async def test_calls_to_a_silent_peer_do_not_pile_up() -> None:
         await link.call("GetLocalListVersion", {}, timeout=60)
 
     assert not any(each.done() for each in waiting)
+
+
+async def test_what_was_sent_has_arrived_when_the_peer_is_heard_again() -> None:
+    """`prove` pings, and tells once, at the next frame; not when the connection just ends."""
+    told: list[str] = []
+    link, transport, _ = open_link()
+    link.prove(lambda: told.append("heard"))
+    assert (transport.pings, told) == (1, [])
+
+    feed(link, transport, frame(WSMsgType.PONG, b"", True, False), frame(WSMsgType.PONG, b"", True, False))
+    assert told == ["heard"]
+
+    link.prove(lambda: told.append("never"))
+    link.on_ws_disconnected(transport)  # type: ignore[arg-type]
+    assert told == ["heard"]
