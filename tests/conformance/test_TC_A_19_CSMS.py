@@ -71,6 +71,7 @@ def test_a_boot_on_the_higher_profile_closes_the_lower(up, identity):
             while (answer := other.text())[:2] != [3, "1"]:
                 pass
             assert answer[2]["status"] == "Accepted"
+            time.sleep(0.3)
             assert up.station(identity)["floor"] == 1, "nothing shows yet that the answer has arrived"
             other.send(b"", opcode=10)
             eventually(lambda: up.station(identity)["floor"] == 2)
