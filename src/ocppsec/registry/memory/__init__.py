@@ -1,0 +1,16 @@
+"""The store in memory: the same contract, nothing kept.
+
+For tests and demonstrations; `tests/contract` holds it to what the SQL store does.  One module for each area, as in
+`ocppsec.registry.sql`.
+"""
+
+from ocppsec.registry.memory.attempts import Attempts
+from ocppsec.registry.memory.campaigns import Campaigns
+from ocppsec.registry.memory.events import SecurityEvents
+from ocppsec.registry.memory.renewals import Renewals
+from ocppsec.registry.memory.stations import Stations
+from ocppsec.registry.memory.upgrades import Upgrades
+
+
+class MemoryStore(Stations, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns):
+    """See `ocppsec.registry.store.Store`."""
