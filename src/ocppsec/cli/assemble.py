@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from ocppsec.certificates.files import AuthorityDamaged
+from ocppsec.certificates.authority_directory import AuthorityDamaged
 from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.safekeeping import TooOpen
 from ocppsec.cli.failure import ExitCode, Failure

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ocppsec.certificates.files import AuthorityDamaged, AuthorityFiles
+from ocppsec.certificates.authority_directory import AuthorityDamaged
+from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.safekeeping import require_private

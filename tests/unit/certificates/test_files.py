@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ocppsec.certificates.files import AuthorityDamaged, load_or_create
+from ocppsec.certificates.authority_directory import AuthorityDamaged
+from ocppsec.certificates.files import load_or_create
 from ocppsec.certificates.keys import KeyFamily, KeyUnusable, save_key
 from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.certificates.safekeeping import TooOpen, make_private_directory, write_file
