@@ -1,0 +1,149 @@
+"""The verbs of `ocppsec campaign`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ocppsec.cli.options import Json, State
+
+campaign = typer.Typer(
+    help="Raise many stations: a canary first, at a rate, and stop by itself.", no_args_is_help=True
+)
+
+
+PlanFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="TOML file with the plan.")]
+Select = Annotated[
+    str | None, typer.Option(metavar="WORDS", help="Which stations, such as 'site=de-* and observed=1'.")
+]
+To = Annotated[int | None, typer.Option(min=2, max=3, metavar="N", help="Security profile to reach.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Any key of the plan, such as rate.per_minute=60; repeatable."
+    ),
+]
+CampaignId = Annotated[str, typer.Argument(metavar="ID", help="Id of the campaign.")]
+
+
+@campaign.command("plan")
+def campaign_plan(
+    file: PlanFile = None,
+    *,
+    select: Select = None,
+    to: To = None,
+    settings: Set = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """A dry run: who can be raised, who cannot and why, and in which phase.  Changes nothing."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.plan(verbs.read_plan(file, select, to, settings or []), as_json=json, state=state)
+
+
+@campaign.command("start")
+def campaign_start(
+    file: PlanFile = None,
+    *,
+    select: Select = None,
+    to: To = None,
+    settings: Set = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show how it goes until it has ended.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --wait.")] = 86_400.0,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Begin a campaign.  With --wait: exit code 0 all raised, 1 not all or standing still, 6 not done in time."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.start(
+        verbs.read_plan(file, select, to, settings or []),
+        wait=wait,
+        timeout=timeout,
+        as_json=json,
+        state=state,
+    )
+
+
+@campaign.command("list")
+def campaign_list(json: Json = False, state: State = None) -> None:
+    """The campaigns, newest first."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.show_all(as_json=json, state=state)
+
+
+@campaign.command("show")
+def campaign_show(
+    campaign_id: CampaignId,
+    *,
+    stations: Annotated[bool, typer.Option("--stations", help="Each station with its reason.")] = False,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only stations that are failed, lost, away, done, …")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show how it goes until it has ended.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --wait.")] = 86_400.0,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Where a campaign stands, and its history."""
+    from ocppsec.cli import campaign as verbs
+
+    if wait:
+        verbs.wait_for(campaign_id, timeout=timeout, as_json=json, state=state)
+    else:
+        verbs.show(campaign_id, stations=stations or bool(status), status=status, as_json=json, state=state)
+
+
+@campaign.command("evidence")
+def campaign_evidence(
+    campaign_id: CampaignId,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to: .html to read, .json for programs.")],
+    state: State = None,
+) -> None:
+    """Write down what can be shown for each station: steps, handshakes, certificate hashes."""
+    from ocppsec.cli import evidence
+
+    evidence.of_campaign(campaign_id, out, state=state)
+
+
+@campaign.command("pause")
+def campaign_pause(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+    """Begin nothing more for now; what is under way comes to its end."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.tell(campaign_id, "pause", as_json=json, state=state)
+
+
+@campaign.command("resume")
+def campaign_resume(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+    """Go on after a pause or a stop; stop rules count from here."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.tell(campaign_id, "resume", as_json=json, state=state)
+
+
+@campaign.command("approve")
+def campaign_approve(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+    """Open the next phase, where a person has to."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.tell(campaign_id, "approve", as_json=json, state=state)
+
+
+@campaign.command("abort")
+def campaign_abort(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+    """End a campaign; what is under way comes to its end."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.tell(campaign_id, "abort", as_json=json, state=state)
+
+
+@campaign.command("retry")
+def campaign_retry(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+    """Try those again that failed, were lost or away, also when the campaign has ended."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.tell(campaign_id, "retry", as_json=json, state=state)
