@@ -4,15 +4,11 @@ Safe to repeat: the same request gets the same certificate as long as that has n
 asks again and an upgrade that resumes after a crash never cause a second one.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from ocppsec.certificates.content import Pointers
-from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.certificates.issue import Issued, issue_station_certificate
 from ocppsec.certificates.ration import Ration
 from ocppsec.certificates.renewal import Life, renew_at
 from ocppsec.certificates.request import (
@@ -22,6 +18,7 @@ from ocppsec.certificates.request import (
     check_request,
     requested_key,
 )
+from ocppsec.csms.issuing import Issuer
 from ocppsec.events import CertificateIssued, CertificateRequestRefused, Emit
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.store import NotRegistered, Store
@@ -42,23 +39,17 @@ class Certifier:
     def __init__(
         self,
         store: Store,
-        authority: AuthorityFiles,
+        issuer: Issuer,
         *,
         organization: str,
-        lifetime: timedelta,
         emit: Emit,
         now: Callable[[], datetime],
-        serial: Callable[[], int],
-        pointers: Pointers | None = None,
     ) -> None:
         self._store = store
-        self._authority = authority
+        self._issuer = issuer
         self._organization = organization
-        self._lifetime = lifetime
         self._emit = emit
         self._now = now
-        self._serial = serial
-        self._pointers = pointers
         self._ration = Ration()
 
     async def receive(
@@ -112,17 +103,7 @@ class Certifier:
         if not isinstance(verdict, ApprovedRequest):
             return verdict
         now = self._now()
-        issued: Issued = await asyncio.get_running_loop().run_in_executor(
-            None,
-            lambda: issue_station_certificate(
-                verdict,
-                self._authority.hierarchy.stations,
-                now=now,
-                lifetime=self._lifetime,
-                serial=self._serial(),
-                pointers=self._pointers,
-            ),
-        )
+        issued = await self._issuer.issue(verdict, csr, identity=identity)
         await self._store.add_certificate(
             CertificateRecord(
                 fingerprint=issued.fingerprint,

@@ -28,6 +28,7 @@ from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
 from ocppsec.csms.installed import InstalledCertificates
+from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
@@ -111,67 +112,90 @@ class Csms:
 
         Raises what `load_or_create` raises, `StoreUnavailable`, `tls.BadMaterial`, OSError for a port in use.
         """
-        settings = self.configuration
         loop = asyncio.get_running_loop()
         authority = await loop.run_in_executor(None, self._load_authority)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
-        certifier = Certifier(
+        self._build_offices(authority, hasher)
+        self._build_entrance(hasher)
+        await self.server_certificates.begin(authority)
+        await self._upgrader.start()
+        await self.renewer.start()
+        await self.campaigner.start()
+        assert self._entrance is not None
+        await self._entrance.open()
+        self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
+        self._started = True
+
+    def _build_offices(self, authority: AuthorityFiles, hasher: Hasher) -> None:
+        """Who does the work behind the doors."""
+        settings = self.configuration
+        pointers = Pointers.under(settings.public_url) if settings.public_url else None
+        self._certifier = Certifier(
             self.store,
-            authority,
+            OwnIssuer(
+                authority,
+                lifetime=settings.certificate_lifetime,
+                now=self._now,
+                serial=x509.random_serial_number,
+                pointers=pointers,
+            ),
             organization=settings.organization,
-            lifetime=settings.certificate_lifetime,
             emit=self._emit,
             now=self._now,
-            serial=x509.random_serial_number,
-            pointers=Pointers.under(settings.public_url) if settings.public_url else None,
         )
         self.revocation = Revocation(self.store, authority, now=self._now)
-        desk = StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now)
         self.certificates.on_revoked = self.revocation.changed
         self._registrar = Registrar(self.store, hasher, now=self._now)
-        self._upgrader = Upgrader(self.store, certifier, self._sessions.get, emit=self._emit, now=self._now)
-        ground = Ground()
+        self._upgrader = Upgrader(
+            self.store, self._certifier, self._sessions.get, emit=self._emit, now=self._now
+        )
         self.renewer = Renewer(
             self.store,
-            certifier,
+            self._certifier,
             self._sessions.get,
             settings=settings.renewal,
             emit=self._emit,
             now=self._now,
         )
+        self._ground = Ground()
         self.passwords = PasswordOffice(
             self.store,
             hasher,
-            ground,
+            self._ground,
             self._sessions.get,
             lambda: self.upgrading,
             emit=self._emit,
             at_first_contact=settings.replace_factory_passwords,
         )
+
+    def _build_entrance(self, hasher: Hasher) -> None:
+        """The way in: reception, the messages that the CSMS answers itself, the gate, the doors."""
+        settings = self.configuration
         self._reception = Reception(
             self.store,
             self._sessions,
             self._upgrader,
             self.renewer,
-            ground,
+            self._ground,
             self.passwords,
             limits=settings.limits,
             emit=self._emit,
             now=self._now,
         )
+        security = Security(
+            self.store,
+            self._sessions,
+            self._upgrader,
+            self.renewer,
+            self._certifier,
+            StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now),
+            self.passwords,
+            emit=self._emit,
+            now=self._now,
+        )
         self._reception.serve(
             House(
-                security=Security(
-                    self.store,
-                    self._sessions,
-                    self._upgrader,
-                    self.renewer,
-                    certifier,
-                    desk,
-                    self.passwords,
-                    emit=self._emit,
-                    now=self._now,
-                ),
+                security=security,
                 application=self._application,
                 emit=self._emit,
                 now=self._now,
@@ -183,7 +207,7 @@ class Csms:
         gate = Gate(
             self.store,
             Policy(organizations=frozenset({settings.organization})),
-            ground,
+            self._ground,
             verify=hasher.verify,
             throttle=LoginThrottle(),
             emit=self._emit,
@@ -192,22 +216,17 @@ class Csms:
             settled=self._sessions.settled,
             now=self._now,
         )
-        self._entrance = Entrance(settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw)
+        self._entrance = entrance = Entrance(
+            settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw
+        )
         self.server_certificates = ServerCertificates(
             self._load_authority,
-            self._entrance.use,
+            entrance.use,
             hostname=settings.hostname,
             own=settings.own_certificate,
             emit=self._emit,
             now=self._now,
         )
-        await self.server_certificates.begin(authority)
-        await self._upgrader.start()
-        await self.renewer.start()
-        await self.campaigner.start()
-        await self._entrance.open()
-        self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
-        self._started = True
 
     async def stop(self) -> None:
         """Close doors, then stations (1001, going away), then finish what was begun.  May be called twice."""

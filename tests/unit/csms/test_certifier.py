@@ -10,6 +10,7 @@ from ocppsec.certificates.keys import KeyFamily, new_key
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.certificates.signing_request import make_request
 from ocppsec.csms.certifier import Certified, Certifier
+from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory import MemoryStore
@@ -46,12 +47,10 @@ async def store():
 def certifier(store, authority):
     return Certifier(
         store,
-        authority,
+        OwnIssuer(authority, lifetime=timedelta(days=90), now=lambda: NOW, serial=x509.random_serial_number),
         organization=ORGANIZATION,
-        lifetime=timedelta(days=90),
         emit=lambda _: None,
         now=lambda: NOW,
-        serial=x509.random_serial_number,
     )
 
 
