@@ -20,6 +20,7 @@ from ocppsec.events import Emit
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.open import open_store
 from ocppsec.registry.store import Store, StoreUnavailable
+from ocppsec.upgrades.plan import Deadlines
 
 DATABASE = "ocppsec.db"
 
@@ -44,6 +45,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         replace_factory_passwords=settings.csms.replace_factory_passwords,
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),
+        upgrade_deadlines=Deadlines(**settings.upgrade.model_dump()),
         ca_passphrase=passphrase.get_secret_value().encode() if passphrase else None,
     )
 

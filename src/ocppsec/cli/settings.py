@@ -14,15 +14,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.upgrades.campaign.plan import seconds
 
 PREFIX = "OCPPSEC_"
 NOT_SETTINGS = {"OCPPSEC_STATE"}
 """Variables with our prefix that are no settings of the server."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+Duration = Annotated[float, BeforeValidator(lambda value: seconds(_number_or_text(value), "it")), Field(gt=0)]
+"""Written as people say them, or as seconds, as in the plan of a campaign."""
+
+
+def _number_or_text(value: Any) -> Any:
+    """A variable holds text even where a number is meant."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 class Section(BaseModel):
@@ -76,6 +95,19 @@ class LogSection(Section):
     )
 
 
+class UpgradeSection(Section):
+    """Fields as in `ocppsec.upgrades.plan.Deadlines`."""
+
+    step: Duration = Field(default=3600, description="How long a station may stay away from a step that only needs its answer; durations as 90s, 10m, 2h, 1d.")  # fmt: skip
+    report: Duration = Field(default=30, description="Wait for NotifyReport.")
+    csr: Duration = Field(default=180, description="Wait for SignCertificate: small controllers need minutes for an RSA key.")  # fmt: skip
+    signing: Duration = Field(default=60, description="Wait for the certificate authority.")
+    boot: Duration = Field(default=600, description="From Reset to the boot on the new profile; its connection attempts are added.")  # fmt: skip
+    scheduled: Duration = Field(default=86_400, description="The same when the station restarts later, after its transactions.")  # fmt: skip
+    reset_pause: Duration = Field(default=60, description="Between a refused Reset and the next.")
+    arrival: Duration = Field(default=30, description="From the connection on the new profile to BootNotification; then the station is asked for it.")  # fmt: skip
+
+
 class DoorSection(Section):
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$", description="Name of the door in logs and metrics.")
     port: Port = Field(description="0 takes a free port.")
@@ -89,6 +121,7 @@ class Settings(Section):
     api: ApiSection = ApiSection()
     ca: CaSection = CaSection()
     log: LogSection = LogSection()
+    upgrade: UpgradeSection = UpgradeSection()
     doors: tuple[DoorSection, ...] = ()
 
     @model_validator(mode="after")
@@ -118,6 +151,7 @@ SECTIONS: dict[str, type[Section]] = {
     "api": ApiSection,
     "ca": CaSection,
     "log": LogSection,
+    "upgrade": UpgradeSection,
 }
 SECRETS = ("api.token", "ca.passphrase")
 _SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]

@@ -9,6 +9,7 @@ from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.link.link import Limits
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.upgrades.plan import Deadlines as UpgradeDeadlines
 
 
 def default_doors(host: str, *, ws_port: int, wss_port: int, mtls_port: int) -> tuple[DoorSpec, ...]:
@@ -39,6 +40,8 @@ class Configuration:
     """Where others reach the API's ``/pki``, plain HTTP; written into the certificates of stations."""
     certificate_lifetime: timedelta = timedelta(days=90)
     renewal: RenewalSettings = field(default_factory=RenewalSettings)
+    upgrade_deadlines: UpgradeDeadlines = field(default_factory=UpgradeDeadlines)
+    """How long the steps of an upgrade may take, unless its caller says otherwise."""
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)
     boot_seconds: float = 60.0

@@ -7,7 +7,7 @@ from ocppsec.csms.errors import BadInput
 from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
-from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
+from ocppsec.upgrades.plan import Deadlines, Plan, RootHash, StationAtStart
 from ocppsec.upgrades.states import Done, UnreadableState, decode_state
 
 _ALGORITHMS = ("SHA256", "SHA384", "SHA512")
@@ -21,6 +21,7 @@ def plan_for(
     organization: str,
     url_for: Callable[[int], str | None],
     earlier: Sequence[Upgrade] = (),
+    deadlines: Deadlines | None = None,
 ) -> Plan:
     """Raises `BadInput` for a target that is none, or that no door serves."""
     if to not in (SecurityProfile.TLS_BASIC, SecurityProfile.TLS_CLIENT):
@@ -41,6 +42,7 @@ def plan_for(
         root_hashes=tuple(_root_hash(authority, algorithm) for algorithm in _ALGORITHMS),
         organization=organization,
         active_slot=_slot_of(earlier),
+        deadlines=deadlines or Deadlines(),
     )
 
 

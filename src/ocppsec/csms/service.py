@@ -21,6 +21,7 @@ from ocppsec.csms.application import Application, BuiltIn
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.certificate_office import CertificateOffice
 from ocppsec.csms.certifier import Certifier
+from ocppsec.csms.charging import Charging
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.entrance import Entrance, OpenDoor
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
@@ -56,6 +57,7 @@ from ocppsec.registry.records import (
     UpgradeStatus,
 )
 from ocppsec.registry.store import NotRegistered, Store
+from ocppsec.upgrades.plan import Deadlines
 
 _SWEEP_SECONDS = 5.0
 _FINISH_SECONDS = 5.0
@@ -99,6 +101,7 @@ class Csms:
         self._now = now
         self._application = application or BuiltIn()
         self._sessions = Sessions()
+        self._charging = Charging()
         self.installed = InstalledCertificates(self.call, lambda: self.authority.hierarchy.root.certificate)
         self.certificates = CertificateOffice(store, self._sessions, emit=emit, now=now)
         self._loops: list[asyncio.Task[None]] = []
@@ -202,6 +205,7 @@ class Csms:
                 opened=self._reception.opened,
                 closed=self._reception.closed,
                 boot_seconds=settings.boot_seconds,
+                charging=self._charging,
             )
         )
         gate = Gate(
@@ -318,6 +322,10 @@ class Csms:
         """Who can be called now, and the profile of that connection."""
         return {session.identity: int(session.profile) for session in self._sessions if session.accepted}
 
+    def charging(self, identity: str) -> bool | None:
+        """True while a transaction is under way; None when it has not said enough for a no."""
+        return self._charging.of(identity)
+
     @property
     def upgrading(self) -> frozenset[str]:
         return self._upgrader.identities
@@ -349,6 +357,7 @@ class Csms:
         await self._upgrader.forget(identity)
         self.renewer.forget(identity)
         self._sessions.forget(identity)
+        self._charging.forget(identity)
         self._reception.removed(identity)
         return removed
 
@@ -372,10 +381,13 @@ class Csms:
             connected=int(session.profile) if session is not None else None,
         )
 
-    async def begin_upgrade(self, identity: str, to: int, *, upgrade_id: str | None = None) -> Upgrade:
+    async def begin_upgrade(
+        self, identity: str, to: int, *, upgrade_id: str | None = None, deadlines: Deadlines | None = None
+    ) -> Upgrade:
         """Start raising a station; raises `NotRegistered`, `UpgradeInProgress`, `BadInput`.
 
         *upgrade_id*: of the caller's choice, so that it can be found again after a crash.
+        *deadlines*: how long each step may take; the configuration's by default.
         """
         station = await self.store.station(identity)
         if station is None:
@@ -389,6 +401,7 @@ class Csms:
             organization=self.organization,
             url_for=self.url_for,
             earlier=await self.store.upgrades(identity),
+            deadlines=deadlines or self.configuration.upgrade_deadlines,
         )
         upgrade = Upgrade(
             id=upgrade_id or secrets.token_hex(8),

@@ -7,12 +7,13 @@ SecurityError by B01.FR.10).  A station that was accepted before and only reconn
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from ocppsec.certificates.facts import ClientCertificate
 from ocppsec.csms.application import Application
+from ocppsec.csms.charging import Charging
 from ocppsec.events import ApplicationFailed, Emit, MessageDropped
 from ocppsec.link.link import Link
 from ocppsec.ocppj.connection import CallReceived
@@ -53,6 +54,7 @@ class House:
     closed: Callable[["Session"], None]
     boot_seconds: float = 60.0
     """A station that has to boot and does not is sent away; it may come back."""
+    charging: Charging = field(default_factory=Charging)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ class Session:
     def on_call(self, link: Link, call: CallReceived) -> None:
         action = call.action
         if action == "BootNotification":
+            self._house.charging.forget(self.identity)
             self.run(self._house.security.boot(self, call))
         elif not self.accepted:
             link.refuse(
@@ -147,7 +150,11 @@ class Session:
         elif action == "GetCertificateStatus":
             self.run(self._house.security.certificate_status(self, call))
         else:
-            if action == "NotifyReport":
+            if action == "TransactionEvent":
+                self._house.charging.transaction(self.identity, call.payload)
+            elif action == "StatusNotification":
+                self._house.charging.status(self.identity, call.payload)
+            elif action == "NotifyReport":
                 self._house.security.report(self, call)
             self._ask_application(link, call)
 

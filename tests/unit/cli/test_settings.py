@@ -1,9 +1,13 @@
 """How defaults, file, environment and flags add up, and what stops the start."""
 
+from pathlib import Path
+
 import pytest
 
+from ocppsec.cli.assemble import configuration_of
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.settings import KEYS, load
+from ocppsec.upgrades.plan import Deadlines
 
 
 @pytest.fixture
@@ -181,3 +185,14 @@ def test_settings_of_certificates_that_do_not_fit(variables):
     with pytest.raises(Failure) as refused:
         load(None, variables, {})
     assert refused.value.code == ExitCode.USAGE
+
+
+def test_deadlines_of_an_upgrade(toml):
+    """Every deadline the upgrade has can be set, as people say durations or in seconds; the defaults are its own."""
+    loaded = load(toml('[upgrade]\nboot = "2m"\nstep = 7.5\n'), {"OCPPSEC_UPGRADE__CSR": "90"}, {})
+    deadlines = configuration_of(loaded.settings, Path("state")).upgrade_deadlines
+    assert deadlines == Deadlines(boot=120, step=7.5, csr=90)
+    with pytest.raises(Failure, match=r"upgrade\.csr .* duration such as 90s"):
+        load(None, {"OCPPSEC_UPGRADE__CSR": "soon"}, {})
+    with pytest.raises(Failure, match=r"upgrade\.csr"):
+        load(None, {"OCPPSEC_UPGRADE__CSR": "0"}, {})

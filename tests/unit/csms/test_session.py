@@ -204,12 +204,12 @@ async def test_a_broken_application_costs_nobody_the_connection(application: Any
     """When the user's code raises, its station gets InternalError, the operator an event, and goes on."""
     session, link, _, events = open_session(application=application)
 
-    call(session, link, "StatusNotification")
+    call(session, link, "MeterValues")
     await session.finish()
 
     assert link.refusals == {"1": ErrorCode.INTERNAL_ERROR}
     assert link.closed_with == []
-    assert events == [ApplicationFailed(identity="CS001", action="StatusNotification", error="KeyError")]
+    assert events == [ApplicationFailed(identity="CS001", action="MeterValues", error="KeyError")]
 
 
 async def test_an_application_may_refuse() -> None:
@@ -275,3 +275,19 @@ async def test_who_does_not_boot_on_a_new_profile_is_believed_after_a_while() ->
     assert security.asked == ["ready"]
     assert link.closed_with == []
     assert "1" in link.answers
+
+
+async def test_what_a_station_says_of_charging_is_kept() -> None:
+    """Transactions and connectors are told on the way to the application; a boot begins anew."""
+    session, link, _, _ = open_session()
+    charging = session._house.charging
+    status = {"connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+    event = {"eventType": "Started", "transactionInfo": {"transactionId": "T1"}}
+    told = []
+    for action, payload in (("StatusNotification", status), ("TransactionEvent", event)):
+        call(session, link, action, payload)
+        told.append(charging.of("CS001"))
+    assert told == [False, True]
+    call(session, link, "BootNotification")
+    await session.finish()
+    assert charging.of("CS001") is None
