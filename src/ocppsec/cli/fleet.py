@@ -51,6 +51,7 @@ class Wanted:
     state: Path | None
     as_json: bool
     report: Path | None
+    each: bool = False
 
 
 def run(wanted: Wanted) -> None:
@@ -67,7 +68,7 @@ def run(wanted: Wanted) -> None:
     make_room_for(len(members))
     with asyncio.Runner(loop_factory=partial(new_loop, "uvloop")) as runner:
         try:
-            report = runner.run(_run(Fleet(kind, members), wanted))
+            report = runner.run(_run(Fleet(kind, members, each=wanted.each), wanted))
         except* (MemoryDamaged, OSError) as errors:
             raise Failure(
                 f"a station cannot use its memory in {kind.state}",

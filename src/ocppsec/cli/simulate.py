@@ -118,6 +118,9 @@ def sim_fleet(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report there too, in JSON.")
     ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="The report in JSON tells of every station too.")
+    ] = False,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="DIR", help="What the stations keep over a restart.")
     ] = None,
@@ -145,5 +148,6 @@ def sim_fleet(
             state=state,
             as_json=json,
             report=report,
+            each=each,
         )
     )

@@ -62,12 +62,17 @@ class Fleet:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[], float] = random.random,
+        each: bool = False,
     ) -> None:
+        """*each*: the report tells of every station too, not only of each manner."""
         self._kind = kind
         self._members = tuple(members)
         self._clock = clock
         self._random = random
-        self._ledger = Ledger([member.label for member in members])
+        self._ledger = Ledger(
+            [member.label for member in members],
+            identities=[member.identity for member in members] if each else (),
+        )
         self._stations: list[Station] = []
         self._stopping = asyncio.Event()
         self._began: float | None = None

@@ -56,6 +56,19 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Stations that ended by an error of ours."""
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One station of the fleet."""
+
+    manner: str
+    connected: bool
+    accepted: bool
+    ever_accepted: bool
+    profile: int | None
+    """Of the last connection on which it was let in."""
+    refused: dict[str, int]
+    """As in `Group`, and before each reason the profile it was met on: ``3: 403 certificate-revoked``."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     total: Group
@@ -65,6 +78,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """From dialling to the accepted BootNotification."""
     storms: tuple[Storm, ...]
     manners: dict[str, Group]
+    stations: dict[str, Account] = {}
+    """By identity; empty unless the ledger was asked to keep an account of each."""
 
     @property
     def failed(self) -> bool:
@@ -76,11 +91,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class _Line:
     """One station."""
 
-    __slots__ = ("accepted", "connected", "dialled_at", "ever_accepted", "label")
+    __slots__ = ("accepted", "connected", "dialled_at", "ever_accepted", "label", "profile", "refused")
 
     def __init__(self, label: str) -> None:
         self.label = label
         self.dialled_at = 0.0
+        self.profile: int | None = None
+        self.refused: Counter[str] = Counter()
         self.connected = self.accepted = self.ever_accepted = False
 
 
@@ -93,7 +110,9 @@ class _Storm:
 class Ledger:
     """Times are seconds since the fleet was started."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], *, identities: Sequence[str] = ()) -> None:
+        """*identities*: an account of each station is kept too, in the order of *labels*."""
+        self._identities = identities
         self._lines = [_Line(label) for label in labels]
         self._refused: dict[str, Counter[str]] = defaultdict(Counter)
         self._crashed: dict[str, Counter[str]] = defaultdict(Counter)
@@ -112,14 +131,15 @@ class Ledger:
                 self._connects.append(now - line.dialled_at)
             case told.Booted(status="Accepted"):
                 self._boots.append(now - line.dialled_at)
-            case told.Confirmed():
+            case told.Confirmed(profile=profile):
+                line.profile = profile
                 self._let_in(number, line, now)
             case told.Disconnected() | told.Stopped():
                 line.connected = line.accepted = False
-            case told.Refused(status=status, body=body):
-                self._no(line.label, body if body.startswith(str(status)) else f"{status} {body}")
-            case told.ConnectFailed(stage=stage, reason=reason):
-                self._no(line.label, f"{stage}: {reason}")
+            case told.Refused(status=status, body=body, profile=profile):
+                self._no(line, profile, body if body.startswith(str(status)) else f"{status} {body}")
+            case told.ConnectFailed(stage=stage, reason=reason, profile=profile):
+                self._no(line, profile, f"{stage}: {reason}")
 
     def _let_in(self, number: int, line: _Line, now: float) -> None:
         line.accepted = line.ever_accepted = True
@@ -128,10 +148,11 @@ class Ledger:
                 storm.away.remove(number)
                 storm.took.append(now - storm.at)
 
-    def _no(self, label: str, words: str) -> None:
-        reasons = self._refused[label]
+    def _no(self, line: _Line, profile: int, words: str) -> None:
         reason = words.splitlines()[0][:_REASON_LENGTH] if words else OTHER
-        reasons[reason if reason in reasons or len(reasons) < REASONS else OTHER] += 1
+        _count(self._refused[line.label], reason)
+        if self._identities:
+            _count(line.refused, f"{profile}: {reason}")
 
     def crashed(self, number: int, error: BaseException) -> None:
         line = self._lines[number]
@@ -153,6 +174,7 @@ class Ledger:
             boot=latency(self._boots),
             storms=tuple(self._told(storm) for storm in self._storms),
             manners={label: self._group(label) for label in labels},
+            stations=dict(zip(self._identities, map(_account, self._lines), strict=bool(self._identities))),
         )
 
     def _group(self, label: str | None) -> Group:
@@ -174,6 +196,21 @@ class Ledger:
             back=storm.cut - len(storm.away),
             recovery=latency(storm.took),
         )
+
+
+def _count(reasons: Counter[str], reason: str) -> None:
+    reasons[reason if reason in reasons or len(reasons) < REASONS else OTHER] += 1
+
+
+def _account(line: _Line) -> Account:
+    return Account(
+        manner=line.label,
+        connected=line.connected,
+        accepted=line.accepted,
+        ever_accepted=line.ever_accepted,
+        profile=line.profile,
+        refused=dict(line.refused.most_common()),
+    )
 
 
 def _counted(counters: dict[str, Counter[str]], label: str | None) -> dict[str, int]:

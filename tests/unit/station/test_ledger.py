@@ -126,3 +126,14 @@ def test_latencies_are_ranked(seconds, expected):
     """By the nearest rank, in milliseconds."""
     told_ = latency(seconds)
     assert (told_.count, told_.p50, told_.p99, told_.longest) == expected
+
+
+def test_an_account_of_each():
+    """Only where it is asked for: what became of every station, and on which profile it was refused."""
+    ledger = Ledger(["right", "flood"], identities=["CS0", "CS1"])
+    lived(ledger, 0, 0, DIALLING, CONNECTED, LET_IN, GONE, refused(401, "401 wrong-password: no"))
+    ours, other = ledger.report(9).stations.values()
+    assert (ours.manner, ours.ever_accepted, ours.accepted, ours.profile) == ("right", True, False, 1)
+    assert ours.refused == {"1: 401 wrong-password: no": 1}
+    assert (other.manner, other.ever_accepted, other.profile, other.refused) == ("flood", False, None, {})
+    assert Ledger(["right"]).report(9).stations == {}
