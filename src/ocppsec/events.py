@@ -237,6 +237,17 @@ class CertificateStatusFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignListFailed(Event):
+    """The CRL of a manufacturer's CA could not be had, or not believed; told once for each kind of trouble."""
+
+    name: ClassVar[str] = "foreign-list-failed"
+    security: ClassVar[bool] = True
+    issuer: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalStepped(Event):
     """The renewal of a station's certificate entered a step."""
 

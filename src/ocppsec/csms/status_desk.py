@@ -1,24 +1,23 @@
 """M06: a station asks through us whether a certificate is revoked; we ask the responder it names.
 
-The station chooses the URL, so it is not believed: plain HTTP only (OCSP is signed), no redirects, no address inside of
-our own networks unless the operator listed the host, one answer of bounded size within bounded time, few at once, and
-what is known is not asked again while it is good.  The address that was judged is the one that is connected to.
+The station chooses the URL, so it is not believed (`ocppsec.csms.outward`): plain HTTP only (OCSP is signed), few at
+once, and what is known is not asked again while it is good.
 """
 
 import asyncio
 import base64
-import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
-from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+
+from ocppsec.csms.outward import Errand, Outward, Resolve, Unanswered, addresses
 
 RESULT_LIMIT: Final = 5_500
 """GetCertificateStatusResponse.ocspResult, in characters (2.0.1 schema)."""
@@ -32,8 +31,6 @@ _ALGORITHMS: Final[dict[str, hashes.HashAlgorithm]] = {
     "SHA512": hashes.SHA512(),
 }
 
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""The addresses of a host; raises OSError."""
 Own = Callable[[bytes], Awaitable[bytes]]
 """Our own responder: the answer to a request (DER), *unauthorized* for what is not of our CA."""
 
@@ -84,10 +81,10 @@ class StatusDesk:
     ) -> None:
         """*inside* names the hosts that may be asked although they have an address of our own networks."""
         self._own = own
-        self._inside = inside
+        self._outward = Outward(
+            inside=inside, whose="csms.ocsp_hosts", resolve=resolve or addresses, transport=transport
+        )
         self._now = now
-        self._resolve = resolve or _addresses
-        self._transport = transport
         self._seconds = seconds
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
@@ -114,36 +111,18 @@ class StatusDesk:
         return await self._fetch(request, url)
 
     async def _fetch(self, request: bytes, url: str) -> bytes:
-        parts = _checked_url(url)
-        address = await self._address(parts)
-        target = parts._replace(netloc=_netloc(address, parts.port or 80)).geturl()
-        headers = {"Host": parts.netloc, "Content-Type": "application/ocsp-request"}
+        errand = Errand(
+            url=url,
+            schemes=("http",),
+            limit=_ANSWER_BYTES,
+            seconds=self._seconds,
+            content=request,
+            content_type="application/ocsp-request",
+        )
         try:
-            async with (
-                httpx2.AsyncClient(
-                    timeout=self._seconds,
-                    follow_redirects=False,
-                    trust_env=False,
-                    transport=self._transport,
-                ) as client,
-                client.stream("POST", target, content=request, headers=headers) as response,
-            ):
-                if response.status_code != 200:
-                    raise NoStatus(f"the responder answered {response.status_code}")
-                return await _bounded(response)
-        except (httpx2.HTTPError, OSError) as error:
-            raise NoStatus(f"the responder cannot be asked: {type(error).__name__}") from error
-
-    async def _address(self, parts: SplitResult) -> str:
-        host = parts.hostname or ""
-        try:
-            addresses = await self._resolve(host, parts.port or 80)
-        except OSError as error:
-            raise NoStatus(f"{host} has no address") from error
-        for address in addresses:
-            if host in self._inside or _is_public(address):
-                return address
-        raise NoStatus(f"{host} is inside of our networks, and not among csms.ocsp_hosts")
+            return await self._outward.fetch(errand)
+        except Unanswered as error:
+            raise NoStatus(f"the responder: {error}") from error
 
     def _checked(self, request: bytes, answer: bytes, data: OCSPRequestData) -> str:
         """M06.FR.01: what is passed on is an answer, to this question."""
@@ -182,37 +161,3 @@ def _request(data: OCSPRequestData) -> bytes:
         return built.build().public_bytes(Encoding.DER)
     except ValueError as error:
         raise NoStatus(f"the hash data names no certificate: {error}") from error
-
-
-def _checked_url(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise NoStatus(f"responderURL is no URL: {error}") from error
-    if parts.scheme != "http" or not parts.hostname or parts.username is not None:
-        raise NoStatus("responderURL is no plain http:// URL")
-    return parts
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    return found.is_global and not found.is_multicast
-
-
-def _netloc(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-async def _bounded(response: httpx2.Response) -> bytes:
-    body = b""
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > _ANSWER_BYTES:
-            raise NoStatus(f"the responder's answer has more than {_ANSWER_BYTES} bytes")
-    return body
-
-
-async def _addresses(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
-    return [str(entry[4][0]).partition("%")[0] for entry in found]
