@@ -61,8 +61,9 @@ class Content:
 
 def builder_for(content: Content, issuer: x509.Certificate | None) -> x509.CertificateBuilder:
     """Ready to be signed; *issuer* is None for a root.  Raises ValueError on a name that X.509 has no room for."""
-    authority = content.kind in {Kind.ROOT, Kind.STATION_ISSUER, Kind.SERVER_ISSUER}
-    path_length = 0 if authority and content.kind is not Kind.ROOT else None
+    issuer_kind = content.kind in {Kind.STATION_ISSUER, Kind.SERVER_ISSUER}
+    authority = issuer_kind or content.kind in {Kind.ROOT, Kind.CROSS}
+    path_length = 0 if issuer_kind else None
     subject = _subject(content)
     subject_key = x509.SubjectKeyIdentifier.from_public_key(content.key)
     unsigned = (

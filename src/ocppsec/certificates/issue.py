@@ -198,6 +198,30 @@ def issue_root(
     return Authority(certificate=_sign(content, None, key), key=key)
 
 
+def issue_cross(
+    root: x509.Certificate, by: Authority, *, now: datetime, lifetime: timedelta, serial: int
+) -> x509.Certificate:
+    """*root* once more, with its own name and key but signed by the root *by*; raises `IssueFailed`.
+
+    Whoever trusts *by* alone accepts what hangs under *root* when this is sent along (RFC 5280 3.2, cross
+    certificate), and M05.FR.10 wants a new CSMS root in this form.  It outlives neither of the two.
+    """
+    (common_name,) = names(root.subject, NameOID.COMMON_NAME)
+    (organization,) = names(root.subject, NameOID.ORGANIZATION_NAME)
+    key = root.public_key()
+    assert isinstance(key, PublicKey), "a root of ours"
+    content = Content(
+        kind=Kind.CROSS,
+        common_name=common_name,
+        organization=organization,
+        key=key,
+        not_before=_begin(now, AUTHORITY_BACKDATED, by),
+        not_after=min(_end(now, lifetime, by), root.not_valid_after_utc),
+        serial=serial,
+    )
+    return _sign(content, by.certificate, by.key)
+
+
 def issue_authority(
     root: Authority,
     key: ec.EllipticCurvePrivateKey,

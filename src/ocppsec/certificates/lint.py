@@ -21,6 +21,8 @@ from ocppsec.certificates.request_names import SERIAL_NUMBER_LIMIT, looks_like_a
 
 class Kind(StrEnum):
     ROOT = "root"
+    CROSS = "cross"
+    """A root's name and key, signed by another root."""
     STATION_ISSUER = "station-issuer"
     SERVER_ISSUER = "server-issuer"
     STATION = "station"
@@ -40,13 +42,14 @@ class Finding:
 
 LONGEST = {
     Kind.ROOT: timedelta(days=25 * 366),
+    Kind.CROSS: timedelta(days=25 * 366),
     Kind.STATION_ISSUER: timedelta(days=8 * 366),
     Kind.SERVER_ISSUER: timedelta(days=8 * 366),
     Kind.STATION: timedelta(days=398, hours=2),
     Kind.SERVER: timedelta(days=398, hours=2),
     Kind.OCSP_RESPONDER: timedelta(days=32),
 }
-_AUTHORITIES = frozenset({Kind.ROOT, Kind.STATION_ISSUER, Kind.SERVER_ISSUER})
+_AUTHORITIES = frozenset({Kind.ROOT, Kind.CROSS, Kind.STATION_ISSUER, Kind.SERVER_ISSUER})
 _ISSUERS = frozenset({Kind.STATION_ISSUER, Kind.SERVER_ISSUER})
 _EVERY = frozenset(Kind)
 _PURPOSE = {
