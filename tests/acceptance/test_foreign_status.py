@@ -183,6 +183,18 @@ async def test_a_list_of_somebody_else(world, tmp_path):
         assert "signature" in told.reason
 
 
+async def test_a_list_over_a_weak_hash(world):
+    """A list signed over SHA-1 could be anybody's (A00.FR.504)."""
+    certificate = world.maker.issue("SN1")
+    async with (
+        serving(world.maker.crl("-crldays", "7", "-md", "sha1")) as (url, _),
+        running(world.asks(crl=url)) as status,
+    ):
+        told = await world.verdict(status, certificate)
+        assert told.cause is Cause.NONSENSE
+        assert "sha1" in told.reason
+
+
 async def test_a_ca_that_may_not_sign_lists(tmp_path):
     """RFC 5280 6.3.3: without cRLSign in its certificate a CA's list does not count."""
     world = World(tmp_path)
