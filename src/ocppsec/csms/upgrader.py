@@ -34,6 +34,7 @@ from ocppsec.registry.records import (
     UpgradeStep,
 )
 from ocppsec.registry.store import RegistryError, Store, Superseded
+from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades import exchange, workflow
 from ocppsec.upgrades.plan import Plan, StationAtStart
 from ocppsec.upgrades.states import Done, Failed, State, UnreadableState, decode_state, encode_state
@@ -56,6 +57,8 @@ class _Running:
     timer: asyncio.TimerHandle | None = None
     asked: tuple[int, Session] | None = None
     """Errand and session of a CALL that is under way."""
+    outage: bool = False
+    """We turned the station away by a fault of ours, and have not been able to save that yet."""
 
 
 class Upgrader:
@@ -88,8 +91,23 @@ class Upgrader:
             except UnreadableState as error:
                 await self._give_up(upgrade, f"{error}; begin it again")
                 continue
-            self._hold(upgrade, state)
-            self._spawn(self._resume(upgrade.identity, None))
+            self._running[upgrade.identity] = _Running(upgrade, state, outage=True)
+            self._spawn(self._take_up(upgrade.identity))
+
+    async def _take_up(self, identity: str) -> None:
+        """Save that we were away; only then its deadline, which may be long over, can be looked at."""
+        while True:
+            try:
+                await self._resume(identity, None)
+                break
+            except StoreIsAway as error:
+                self._emit(StoreUnavailable(doing="taking up an upgrade", reason=str(error)))
+            await asyncio.sleep(_STORE_RETRY_SECONDS)
+            if self._session_of(identity) is not None:
+                break  # it came first, and has resumed it
+        running = self._running.get(identity)
+        if running is not None and running.timer is None:
+            self._set_timer(running)
 
     async def stop(self) -> None:
         for running in self._running.values():
@@ -136,6 +154,13 @@ class Upgrader:
         """A connection of this station, or from its address, was not let in."""
         self._feed(identity, exchange.HandshakeSeen(reason))
 
+    def turned_away(self, identity: str) -> None:
+        """By a fault of ours, not of the station's: it may go back to its old profile for that."""
+        running = self._running.get(identity)
+        if running is not None:
+            running.outage = True  # the store is away as likely as not; kept until something can be saved
+            self._feed(identity, exchange.OurOutage())
+
     def report_received(self, identity: str, report: NotifyReportRequest) -> None:
         self._feed(identity, exchange.ReportReceived(report))
 
@@ -172,8 +197,12 @@ class Upgrader:
             running = self._running.get(identity)
             if running is None or (errand is not None and errand != running.errand):
                 return
-            state, effects = workflow.decide(running.state, event)
+            before = running.state
+            if running.outage:
+                before, _ = workflow.decide(before, exchange.OurOutage())
+            state, effects = workflow.decide(before, event)
             if state == running.state and not effects:
+                running.outage = False
                 return
             await self._go_on(running, state, effects)
 
@@ -182,7 +211,10 @@ class Upgrader:
             running = self._running.get(identity)
             if running is None or running.asked == (running.errand, self._session_of(identity)):
                 return  # nothing is open, or its CALL is under way on this very connection
-            state, effects = workflow.resume(running.state, None if profile is None else int(profile))
+            state = running.state
+            if running.outage and profile is not None:
+                state, _ = workflow.decide(state, exchange.OurOutage())
+            state, effects = workflow.resume(state, None if profile is None else int(profile))
             await self._go_on(running, state, effects)
 
     async def _go_on(self, running: _Running, state: State, effects: tuple[exchange.Effect, ...]) -> None:
@@ -205,6 +237,7 @@ class Upgrader:
         )
         running.upgrade = await self._store.save_upgrade(change)
         running.state = state
+        running.outage = False
         if not same_step:
             running.errand += 1
         self._tell(running.upgrade, effects)

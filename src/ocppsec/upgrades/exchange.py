@@ -92,6 +92,11 @@ class HandshakeSeen:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class OurOutage:
+    """The station was turned away by a fault of ours: the store was away."""
+
+
 Event = (
     Answered
     | CallRefused
@@ -105,6 +110,7 @@ Event = (
     | ReportReceived
     | DeadlinePassed
     | HandshakeSeen
+    | OurOutage
 )
 
 

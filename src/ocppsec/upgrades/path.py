@@ -39,6 +39,8 @@ MOST_TRIES = 3
 """A CALL is sent so often before silence counts as an answer."""
 MOST_ROUNDS = 3
 """The switch (priority, Reset) is made so often in all."""
+MOST_OUTAGES = 25
+"""So many outages of ours are made good in one leg; more, and the station's own bounds hold as if there were none."""
 MOST_ARRIVALS = 3
 """So often a connection on the new profile may drop before its BootNotification, each time with a new wait."""
 
@@ -154,15 +156,29 @@ def to_arming(progress: Progress, slot: int, detail: str = "") -> Move:
 
 
 def to_reset(progress: Progress, detail: str = "") -> Move:
-    return enter(Resetting(progress=progress), detail)
+    return enter(Resetting(progress=replace(progress, outage=False)), detail)
+
+
+def with_outage(progress: Progress) -> Progress:
+    """We let nobody in for a while: whatever the station tried meanwhile does not count against it."""
+    if progress.outages >= MOST_OUTAGES:
+        return progress
+    return replace(progress, outage=True, outages=progress.outages + 1, arrivals=0)
 
 
 def switch_again(state: OpenState, what: str) -> Move:
     """The switch did not come about: arm and reset again, a few times, or give up with all that was seen."""
+    if state.progress.outage:
+        return _switch_once_more(
+            state.progress, f"{what} Our doors were shut meanwhile: that does not count."
+        )
     progress = replace(state.progress, rounds=state.progress.rounds + 1, arrivals=0)
     if progress.rounds >= MOST_ROUNDS or not progress.armable:
         return switch_failed(state, what)
-    detail = f"{what} {_seen(progress)}"
+    return _switch_once_more(progress, f"{what} {_seen(progress)}")
+
+
+def _switch_once_more(progress: Progress, detail: str) -> Move:
     if progress.slot is None:
         return start_leg(progress, detail)
     return to_arming(progress, progress.slot, detail)

@@ -57,12 +57,17 @@ def resetting(state: Resetting, event: Event) -> Move:
 
 
 def _reset_later(state: OpenState, words: str) -> Move:
-    refusals = state.progress.reset_refusals + 1
+    refusals = state.progress.reset_refusals + (0 if _lost_by_us(state) else 1)
     if refusals >= MOST_RESETS:
         return fail(state, reset_refused(words, refusals))
     progress = replace(state.progress, reset_refusals=refusals)
     pause = duration(progress.plan.deadlines.reset_pause)
     return enter(AwaitingReset(progress=progress), f"Reset {words}; the next one in {pause}")
+
+
+def _lost_by_us(state: OpenState) -> bool:
+    """The answer to the Reset may have come when nobody was here to hear it."""
+    return isinstance(state, AwaitingBoot) and state.progress.outage
 
 
 def awaiting_reset(state: AwaitingReset, event: Event) -> Move:
@@ -149,7 +154,8 @@ def asking_for_boot(state: AskingForBoot, event: Event) -> Move:
 
 
 def _boot_by_reset(state: OpenState) -> Move:
-    progress = replace(state.progress, boot_resets=state.progress.boot_resets + 1, arrivals=0)
+    resets = state.progress.boot_resets + (0 if state.progress.outage else 1)
+    progress = replace(state.progress, boot_resets=resets, arrivals=0)
     if progress.boot_resets > MOST_BOOT_RESETS:
         return fail(
             state,

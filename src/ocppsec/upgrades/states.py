@@ -56,6 +56,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Connections on the new profile since the last Reset."""
     boot_resets: int = 0
     """Resets that were only to bring a BootNotification on the new profile."""
+    outage: bool = False
+    """Since the last Reset there was a time when we let nobody in: what the station did then proves nothing."""
+    outages: int = 0
+    """How often that was, in this leg."""
     step_number: int = 0
     """Counts the steps entered: while it stays the same, a deadline keeps running."""
 

@@ -30,6 +30,7 @@ from ocppsec.upgrades.exchange import (
     HandshakeSeen,
     LinkLost,
     Note,
+    OurOutage,
     StationBooted,
     StationConnected,
 )
@@ -45,6 +46,7 @@ from ocppsec.upgrades.path import (
     leg_done,
     silence,
     stay,
+    with_outage,
     without_sends,
 )
 from ocppsec.upgrades.preflight import asking_for_report, asking_for_roots, asking_variables, awaiting_report
@@ -110,6 +112,8 @@ def decide(state: State, event: Event) -> Move:
             return stay(state)
         case HandshakeSeen(reason=reason):
             return stay(replace(state, progress=_with_seen(state.progress, reason)))
+        case OurOutage():
+            return _turned_away(state)
     after, effects = _step(state, event)
     if after is state and not effects and isinstance(state, Calling):
         return _call_failed(state, event)
@@ -187,6 +191,35 @@ def _with_seen(progress: Progress, reason: str) -> Progress:
     return replace(progress, seen=(*progress.seen, reason)[-MOST_SEEN:])
 
 
+def _turned_away(state: OpenState) -> Move:
+    """Between a Reset and the boot on the new profile this may be why the station goes back."""
+    tries = isinstance(state, Resetting | AwaitingReset | AwaitingBoot | Arrived | AskingForBoot)
+    if not tries or state.progress.outage:
+        return stay(state)
+    return stay(replace(state, progress=with_outage(state.progress)))
+
+
+def _taken_up(state: OpenState) -> Move:
+    """The process was started again, and the station is not there: for as long as we were away it had no chance.
+
+    So the step begins anew, with all of its time.
+    """
+    progress = with_outage(state.progress)
+    away = isinstance(state, AwaitingBoot | Arrived | AskingForBoot)
+    if progress is state.progress:  # too often: its time goes on running
+        return decide(state, LinkLost()) if away else (state, without_sends(errands(state)))
+    entered: OpenState
+    match state:
+        case AwaitingBoot():
+            entered = replace(state, progress=progress, connected=False, left=True)
+        case Arrived() | AskingForBoot():
+            entered = AwaitingBoot(progress=progress, connected=False, answered=True, left=True)
+        case _:
+            entered = replace(state, progress=progress)
+    after, effects = enter(entered, "the CSMS was started again")
+    return after, without_sends(effects)
+
+
 def resume(state: State, profile: int | None) -> Move:
     """Carry on with a stored state.
 
@@ -196,10 +229,8 @@ def resume(state: State, profile: int | None) -> Move:
     match state:
         case Done() | Failed():
             return stay(state)
-        case AwaitingBoot() | Arrived() if profile is None:
-            return decide(state, LinkLost())
         case _ if profile is None:
-            return state, without_sends(errands(state))
+            return _taken_up(state)
         case AskingForBoot() if profile >= state.progress.goal:
             return state, errands(state)
         case _ if profile >= state.progress.goal:

@@ -2,10 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.csms.certifier import Certified
@@ -18,7 +19,7 @@ from ocppsec.registry.records import NewStation, Upgrade, UpgradeChange, Upgrade
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.registry.store import UpgradeInProgress
 from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
-from ocppsec.upgrades.states import Failed, Progress, Signing, decode_state, encode_state
+from ocppsec.upgrades.states import AwaitingBoot, Failed, Progress, Signing, decode_state, encode_state
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PLAN = Plan(
@@ -368,3 +369,82 @@ async def test_a_broken_ca_ends_it_visibly() -> None:
     assert ended.status is UpgradeStatus.FAILED
     assert "the key file is gone" in ended.reason
     assert any(isinstance(event, SigningFailed) for event in made.events)
+
+
+class LaterClock(House):
+    """The same house an hour after its deadline."""
+
+    def __init__(self, store: MemoryStore, signer: Any) -> None:
+        super().__init__(store, signer)
+        self.upgrader._now = lambda: NOW + timedelta(hours=3)
+
+
+async def test_a_deadline_that_passed_while_we_were_away_begins_anew() -> None:
+    """The process was down for longer than the step may last: the station gets its time, and is not given up."""
+    made = await house()
+    await made.begin()
+    await made.upgrader.stop()
+    again = LaterClock(made.store, NeverAsked())
+    again.session = None
+
+    await again.upgrader.start()
+    await asyncio.sleep(0.01)
+
+    after = await made.store.open_upgrade("CS001")
+    assert after is not None
+    assert after.deadline is not None
+    assert after.deadline > NOW + timedelta(hours=3)
+    await again.upgrader.stop()
+
+
+async def test_a_start_without_a_store_is_made_good() -> None:
+    """While the store is away nothing is given up; the station that comes then finds its upgrade, and our outage in it."""
+    store = RefusesToSave()
+    made = await house(store)
+    await made.begin()
+    await made.upgrader.stop()
+    again = LaterClock(store, NeverAsked())
+    again.session = None
+    store.refusing = True
+    await again.upgrader.start()
+    await asyncio.sleep(0.01)
+    store.refusing = False
+    again.session = Session()
+    again.upgrader.ready(again.session)  # type: ignore[arg-type]
+    await settle()
+
+    await again.upgrader.booted("CS001", SecurityProfile.BASIC)
+    again.link.answer(NOT_KNOWN)
+    await settle()
+
+    after = await store.open_upgrade("CS001")
+    assert after is not None
+    assert [action for action, _, _ in again.link.calls] == ["GetVariables", "GetVariables"]
+    await again.upgrader.stop()
+
+
+async def test_who_was_turned_away_by_us_is_excused() -> None:
+    """503 while a station tries its new slot is kept with its upgrade, as soon as it can be."""
+    store = RefusesToSave()
+    made = await house(store)
+    begun = await made.begin()
+    await made.upgrader.stop()
+    progress = decode_state(begun.state).progress  # type: ignore[union-attr]
+    waiting = AwaitingBoot(progress=structs.replace(progress, slot=2), connected=True, answered=True)
+    await store.save_upgrade(UpgradeChange(upgrade=replace(begun, state=encode_state(waiting))))
+    again = House(store, NeverAsked())
+    again.session = None
+    await again.upgrader.start()
+    await settle()
+    running = again.upgrader._running["CS001"]
+    running.state = structs.replace(running.state, progress=structs.replace(progress, slot=2))
+    store.refusing = True
+    again.upgrader.turned_away("CS001")
+    await settle()
+    store.refusing = False
+
+    await again.upgrader.booted("CS001", SecurityProfile.BASIC)
+
+    assert decode_state((await store.upgrades("CS001"))[0].state).progress.rounds == 0  # type: ignore[union-attr]
+    assert "does not count" in (await store.upgrade_steps("u1"))[-1].detail
+    await again.upgrader.stop()

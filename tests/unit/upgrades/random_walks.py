@@ -30,6 +30,7 @@ from ocppsec.upgrades.exchange import (
     Event,
     HandshakeSeen,
     LinkLost,
+    OurOutage,
     RaiseFloor,
     ReportReceived,
     Signed,
@@ -158,6 +159,7 @@ AT_ANY_TIME: list[Event] = [
     report(""),
     report("1,2", request_id=2),
     DeadlinePassed(),
+    OurOutage(),
     HandshakeSeen("unknown ca"),
     HandshakeSeen("wrong password"),
 ]

@@ -1255,7 +1255,7 @@ def test_the_next_leg_knows_the_slot_the_station_switched_to() -> None:
             AskingForBoot(progress=progress(slot=2)), 1, AwaitingBoot, 0, 0, id="fell back while asked"
         ),
         pytest.param(
-            AskingForBoot(progress=progress(slot=2)), None, AskingForBoot, 0, 0, id="asked, nobody there"
+            AskingForBoot(progress=progress(slot=2)), None, AwaitingBoot, 0, 0, id="asked, nobody there"
         ),
         pytest.param(Done(profile=3), 3, Done, 0, 0, id="done"),
         pytest.param(Failed(reason="r", step="s"), 1, Failed, 0, 0, id="failed"),

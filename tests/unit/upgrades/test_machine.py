@@ -1,15 +1,18 @@
 """The picture of the machine is the machine."""
 
 import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 import pytest
 import scripted_stations as stations
-from random_walks import Walk
+from random_walks import EVERYTHING, Walk
 
 from ocppsec.upgrades.machine import ARROWS, mermaid, page
-from ocppsec.upgrades.states import OpenState
+from ocppsec.upgrades.states import Open, OpenState, State
+from ocppsec.upgrades.workflow import decide
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "upgrade-machine.md"
 DRAWN = {(arrow.start.__name__, arrow.end.__name__) for arrow in ARROWS}
@@ -21,14 +24,26 @@ def walked() -> set[tuple[str, str]]:
     """Every way from one state to another that a few thousand walks and all scripts found."""
     randomness = random.Random(2)
     walks = (Walk(choose=randomness.choice, gentle=index % 2 == 0).run() for index in range(4000))
-    steps = chain.from_iterable(walk.steps for walk in walks)
+    steps = list(chain.from_iterable(walk.steps for walk in walks))
     found = {(type(before).__name__, type(after).__name__) for before, _, after, _ in steps}
+    for state in _a_few_of_each(before for before, _, _, _ in steps):
+        found |= {(type(state).__name__, type(decide(state, event)[0]).__name__) for event in EVERYTHING}
     for kind in vars(stations).values():
         if isinstance(kind, type) and issubclass(kind, stations.CorrectStation):
             conversation = stations.Conversation(kind())
             conversation.run()
             found |= conversation.edges
     return found
+
+
+def _a_few_of_each(states: Iterable[State]) -> Iterator[State]:
+    """With and without a slot that the station took: what follows may differ."""
+    seen: Counter[tuple[type, bool]] = Counter()
+    for state in states:
+        kind = (type(state), isinstance(state, Open) and state.progress.slot is None)
+        seen[kind] += 1
+        if seen[kind] <= 10:
+            yield state
 
 
 def test_every_way_is_drawn(walked: set[tuple[str, str]]) -> None:

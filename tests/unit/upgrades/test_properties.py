@@ -50,11 +50,17 @@ def test_the_floor_follows_boots_only_and_never_falls(walk: Walk) -> None:
 @settings(max_examples=150, deadline=None)
 @given(walks())
 def test_a_stored_state_is_as_good_as_a_living_one(walk: Walk) -> None:
-    """resume(decode(encode(state))) is resume(state), and resuming twice is resuming once."""
+    """resume(decode(encode(state))) is resume(state), and resuming twice is resuming once.
+
+    But for the restarts of our own process, which are counted.
+    """
     for profile in (None, 1, 2, 3):
         once = resume(walk.state, profile)
         assert resume(decode_state(encode_state(walk.state)), profile) == once
-        assert resume(once[0], profile)[0] == once[0]
+        if profile is not None or outcome(once[0]) is not None:
+            assert resume(once[0], profile)[0] == once[0]
+        else:
+            assert type(resume(once[0], profile)[0]) is type(once[0])
 
 
 @settings(max_examples=150, deadline=None)
