@@ -28,6 +28,7 @@ from ocppsec.events import (
 from ocppsec.link.accept import accept
 from ocppsec.link.deflate import accept_offer
 from ocppsec.link.link import Limits, Link
+from ocppsec.profiles.refusal import RefusalReason
 from ocppsec.registry.records import Attempt, AttemptOutcome
 from ocppsec.registry.store import NotRegistered, Store, Superseded
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
@@ -206,7 +207,9 @@ class Reception:
 
     def refused(self, attempt: Attempt) -> None:
         """Admission said no, and has kept that."""
-        if attempt.identity is not None:
+        if attempt.identity is not None and attempt.reason == RefusalReason.STORE_UNAVAILABLE:
+            self._upgrader.turned_away(attempt.identity)
+        elif attempt.identity is not None:
             self._upgrader.door_saw(attempt.identity, f"{attempt.reason}, presented {attempt.presented}")
 
     async def _remember(self, attempt: Attempt, facts: Facts) -> None:
