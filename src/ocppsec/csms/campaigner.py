@@ -45,6 +45,7 @@ from ocppsec.upgrades.campaign.happenings import (
     Retry,
 )
 from ocppsec.upgrades.campaign.plan import CampaignPlan
+from ocppsec.upgrades.campaign.roster import Roster
 from ocppsec.upgrades.campaign.states import (
     ENDED,
     Member,
@@ -88,7 +89,7 @@ class _Held:
 
     campaign: Campaign
     run: Run
-    members: dict[str, Member]
+    members: Roster
 
 
 class Campaigner:
@@ -123,7 +124,7 @@ class Campaigner:
         """What *plan* would do, station by station; changes nothing."""
         fleet = self._fleet
         urls = {profile: url for profile in (2, 3) if (url := fleet.url_for(profile)) is not None}
-        judge = Judge(fleet.authority, fleet.organization, urls, plan.to)
+        judge = Judge(fleet.authority, fleet.organization, urls, plan.to or 0)
         return await dry_run(fleet.store, plan, judge, frozenset(fleet.present()))
 
     async def begin(self, plan: CampaignPlan) -> Campaign:
@@ -140,7 +141,7 @@ class Campaigner:
         campaign = Campaign(
             id=secrets.token_hex(6),
             name=plan.name,
-            target=SecurityProfile(plan.to),
+            target=SecurityProfile(plan.to or 0),
             status=run.status,
             reason="",
             state=encode_run(run),
@@ -152,7 +153,7 @@ class Campaigner:
             kept = await self._fleet.store.begin_campaign(
                 campaign, [_row(one) for one in planned.members], [line]
             )
-            self._held[kept.id] = _Held(kept, run, {member.identity: member for member in planned.members})
+            self._held[kept.id] = _Held(kept, run, Roster(planned.members))
             self._emit(CampaignStepped(campaign=kept.id, what=line.what, detail=line.detail))
         return kept
 
@@ -272,7 +273,7 @@ class Campaigner:
         )
         held.campaign = await self._fleet.store.save_campaign(change)
         held.run = decision.run
-        held.members.update({member.identity: member for member in decision.changed})
+        held.members.apply(decision.changed)
         for note in notes:
             self._emit(CampaignStepped(campaign=held.campaign.id, what=note.what, detail=note.detail))
         if ended:
@@ -282,7 +283,7 @@ class Campaigner:
     async def _hold(self, campaign: Campaign) -> _Held:
         rows = await self._fleet.store.campaign_members(campaign.id)
         members = [decode_member(row.state) for row in rows]
-        held = _Held(campaign, decode_run(campaign.state), {member.identity: member for member in members})
+        held = _Held(campaign, decode_run(campaign.state), Roster(members))
         self._held[campaign.id] = held
         return held
 

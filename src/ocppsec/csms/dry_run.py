@@ -16,6 +16,7 @@ from ocppsec.upgrades.campaign.phases import quota
 from ocppsec.upgrades.campaign.plan import CampaignPlan
 from ocppsec.upgrades.campaign.selection import Selection, matches, parse
 from ocppsec.upgrades.campaign.states import Member, MemberStatus, decode_member
+from ocppsec.upgrades.campaign.totals import Totals
 from ocppsec.upgrades.campaign.window import TIMEZONE_LABEL
 from ocppsec.upgrades.plan import Plan
 from ocppsec.upgrades.states import Failed
@@ -94,7 +95,8 @@ async def dry_run(store: Store, plan: CampaignPlan, judge: Judge, connected: fro
         for station in chosen
     )
     run = begin(plan)
-    ends = tuple(quota(replace(run, phase=number), members) for number in range(len(plan.phases)))
+    totals = Totals(members)
+    ends = tuple(quota(replace(run, phase=number), totals) for number in range(len(plan.phases)))
     failures = await _failures_by_kind(store)
     by_identity = {station.identity: station for station in chosen}
     rows = tuple(

@@ -1,10 +1,10 @@
-"""How a campaign begins: its stations in an order that lets the canary speak for many."""
+"""How a campaign begins, and who joins it: stations in an order that lets the canary speak for many."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ocppsec.upgrades.campaign.plan import CampaignPlan
-from ocppsec.upgrades.campaign.states import Member, MemberStatus, Run
+from ocppsec.upgrades.campaign.states import VERSION, Member, MemberStatus, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,15 +15,18 @@ class Candidate:
     kind: str
     timezone: str = ""
     objection: str = ""
-    """Why it cannot be raised, or need not; empty when it can."""
+    """Why it cannot be helped, or need not; empty when it can."""
 
 
 def begin(plan: CampaignPlan) -> Run:
-    return Run(plan=plan, rate=plan.rate.per_minute)
+    return Run(version=VERSION, plan=plan, rate=plan.rate.per_minute)
 
 
-def snapshot(candidates: Iterable[Candidate]) -> list[Member]:
-    """In turn one of each kind, so that a canary of a few meets as many kinds of stations as it can."""
+def snapshot(candidates: Iterable[Candidate], *, behind: int = 0) -> list[Member]:
+    """In turn one of each kind, so that a canary of a few meets as many kinds of stations as it can.
+
+    *behind*: so many stand before them already.
+    """
     chosen = sorted(candidates, key=lambda one: one.identity)
     seen: dict[str, int] = {}
     turns: dict[str, int] = {}
@@ -41,5 +44,5 @@ def snapshot(candidates: Iterable[Candidate]) -> list[Member]:
             status=MemberStatus.SKIPPED if one.objection else MemberStatus.PENDING,
             reason=one.objection,
         )
-        for position, one in enumerate(ordered)
+        for position, one in enumerate(ordered, behind)
     ]

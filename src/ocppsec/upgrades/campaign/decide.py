@@ -3,30 +3,30 @@
 Knows no clock, no socket and no database: a shell saves the run and the changed stations first, then carries the
 effects out.  What is always true:
 
-1. A station is begun once for each try, never while another upgrade of it is open.
+1. A station is begun once for each try, never while another errand of it is open.
 2. A campaign that is not running begins nothing; what is under way always comes to its end.
 3. Each station ends with a reason, or is still waited for within bounds.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from ocppsec.upgrades.campaign.begin import Candidate, snapshot
+from ocppsec.upgrades.campaign.course import Course
 from ocppsec.upgrades.campaign.happenings import (
     Abort,
     Approve,
-    Begin,
     Begun,
     CameAfterAll,
     Decision,
-    Effect,
     Ended,
     Event,
+    Finish,
     Gone,
+    Late,
     Look,
     NotBegun,
     Note,
@@ -35,303 +35,181 @@ from ocppsec.upgrades.campaign.happenings import (
     Resume,
     Retry,
 )
-from ocppsec.upgrades.campaign.phases import advance, room
-from ocppsec.upgrades.campaign.states import (
-    ENDED,
-    UNDER_WAY,
-    CampaignStatus,
-    Member,
-    MemberStatus,
-    Run,
-    count,
-    tally,
-)
-from ocppsec.upgrades.campaign.stops import stop_reason
-from ocppsec.upgrades.campaign.window import is_open
+from ocppsec.upgrades.campaign.looking import ACTIVE, look
+from ocppsec.upgrades.campaign.roster import Roster
+from ocppsec.upgrades.campaign.states import ENDED, UNDER_WAY, CampaignStatus, MemberStatus, Run
 
 BUSY_PAUSE = 30.0
-_LATEST = {
+_NAMED = 5
+_LATEST: Final = {
     Outcome.DONE: MemberStatus.DONE,
     Outcome.FAILED: MemberStatus.FAILED,
     Outcome.LOST: MemberStatus.LOST,
 }
+_BADLY: Final = frozenset({MemberStatus.FAILED, MemberStatus.LOST, MemberStatus.AWAY})
+_ALIVE: Final = UNDER_WAY | {MemberStatus.PENDING}
 
 
-def decide(run: Run, members: Mapping[str, Member], events: Sequence[Event], now: datetime) -> Decision:
+def decide(run: Run, roster: Roster, events: Sequence[Event], now: datetime) -> Decision:
     """What follows from *events*, in their order.  An event a campaign has no use for changes nothing."""
-    turn = _Turn(run, members, now)
+    course = Course(run, roster, now)
     for event in events:
-        turn.take(event)
-    return Decision(run=turn.run, changed=tuple(turn.changed.values()), effects=tuple(turn.effects), at=now)
+        _take(course, event)
+    return Decision(
+        run=course.run, changed=tuple(course.changed.values()), effects=tuple(course.effects), at=now
+    )
 
 
-class _Turn:
-    """One decision in the making; what it was given stays as it was."""
-
-    def __init__(self, run: Run, members: Mapping[str, Member], now: datetime) -> None:
-        self.run = run
-        self.now = now
-        self.changed: dict[str, Member] = {}
-        self.effects: list[Effect] = []
-        self._members = members
-        self._counts: Counter[MemberStatus] = count(members.values())
-
-    def take(self, event: Event) -> None:
-        match event:
-            case Look(present=present, busy=busy):
-                self._look(present, busy)
-            case Begun(identity=identity):
-                self._set(identity, {MemberStatus.STARTING}, status=MemberStatus.RUNNING)
-            case NotBegun(identity=identity, reason=reason, busy=busy):
-                self._not_begun(identity, reason, busy=busy)
-            case Ended(identity=identity, outcome=outcome, reason=reason):
-                self._ended(identity, outcome, reason)
-            case CameAfterAll(identity=identity):
-                over = {MemberStatus.FAILED, MemberStatus.LOST, MemberStatus.AWAY}
-                self._set(
-                    identity, over, status=MemberStatus.DONE, reason="came after all", ended_at=self.now
-                )
-            case Gone(identity=identity):
-                alive = {*UNDER_WAY, MemberStatus.PENDING}
-                self._set(
-                    identity,
-                    alive,
-                    status=MemberStatus.SKIPPED,
-                    reason="the station was removed",
-                    ended_at=self.now,
-                )
-            case Pause():
-                if self.run.status in (CampaignStatus.RUNNING, CampaignStatus.WAITING):
-                    self._status(CampaignStatus.PAUSED, "by a person")
-            case Resume():
-                if self.run.status in (CampaignStatus.PAUSED, CampaignStatus.STOPPED):
-                    self._go_on("resumed")
-            case Approve():
-                if self.run.status not in ENDED and not self.run.approved:
-                    self._approve()
-            case Abort():
-                if self.run.status not in (*ENDED, CampaignStatus.ABORTING):
-                    self._status(CampaignStatus.ABORTING, "by a person; what is under way comes to its end")
-            case Retry():
-                self._retry()
-            case _:
-                assert_never(event)
-
-    # -- members ----------------------------------------------------------------------------------------
-    def _all(self) -> Iterator[Member]:
-        return (self.changed.get(identity, member) for identity, member in self._members.items())
-
-    def _set(self, identity: str, when: set[MemberStatus], **values: object) -> Member | None:
-        member = self.changed.get(identity) or self._members.get(identity)
-        if member is None or member.status not in when:
-            return None
-        self.changed[identity] = after = replace(member, **values)
-        self._counts[member.status] -= 1
-        self._counts[after.status] += 1
-        return after
-
-    def _not_begun(self, identity: str, reason: str, *, busy: bool) -> None:
-        starting = {MemberStatus.STARTING}
-        member = self._members.get(identity)
-        if member is None:
-            return
-        if busy:
-            later = self.now + timedelta(seconds=BUSY_PAUSE)
-            self._set(
-                identity,
-                starting,
-                status=MemberStatus.PENDING,
-                tries=max(0, member.tries - 1),
-                not_before=later,
-                waiting_since=member.waiting_since or self.now,
-                reason=reason,
+def _take(course: Course, event: Event) -> None:
+    match event:
+        case Look():
+            look(course, event)
+        case Begun(identity=identity):
+            course.set(identity, {MemberStatus.STARTING}, status=MemberStatus.RUNNING)
+        case NotBegun():
+            _not_begun(course, event)
+        case Ended():
+            _ended(course, event)
+        case CameAfterAll(identity=identity):
+            course.set(
+                identity, _BADLY, status=MemberStatus.DONE, reason="came after all", ended_at=course.now
             )
-        else:
-            self._set(identity, starting, status=MemberStatus.SKIPPED, reason=reason, ended_at=self.now)
+        case Gone(identity=identity):
+            _skip(course, identity, "the station was removed")
+        case Late(candidates=candidates):
+            _join(course, candidates)
+        case Pause():
+            if course.run.status in ACTIVE:
+                course.status(CampaignStatus.PAUSED, "by a person")
+        case Resume():
+            if course.run.status in (CampaignStatus.PAUSED, CampaignStatus.STOPPED):
+                _go_on(course, "resumed")
+        case Approve():
+            if course.run.status not in ENDED and not course.run.approved:
+                _approve(course)
+        case Abort():
+            if course.run.status not in (*ENDED, CampaignStatus.ABORTING):
+                course.status(CampaignStatus.ABORTING, "by a person; what is under way comes to its end")
+        case Retry():
+            _retry(course)
+        case Finish():
+            if course.run.takes_late_comers and course.run.status not in ENDED:
+                course.run = replace(course.run, closed=True)
+                course.effects.append(Note("closed", "no more late comers: by a person"))
+        case _:
+            assert_never(event)
 
-    def _ended(self, identity: str, outcome: Outcome, reason: str) -> None:
-        member = self._set(
-            identity, set(UNDER_WAY), status=_LATEST[outcome], reason=reason, ended_at=self.now
-        )
-        if member is None:
-            return
-        self._pace(well=outcome is Outcome.DONE)
-        retry = self.run.plan.retry
-        most = {Outcome.DONE: 0, Outcome.FAILED: retry.failed, Outcome.LOST: retry.lost}[outcome]
-        if member.retried < most and self.run.status is not CampaignStatus.ABORTING:
-            self._set(
-                identity,
-                {member.status},
-                status=MemberStatus.PENDING,
-                retried=member.retried + 1,
-                not_before=self.now + timedelta(seconds=retry.pause),
-                waiting_since=None,
-                ended_at=None,
-            )
 
-    def _pace(self, *, well: bool) -> None:
-        """Growing after successes; back to the beginning after a failure."""
-        rate = self.run.plan.rate
-        if not well:
-            self.run = replace(self.run, rate=rate.per_minute, streak=0)
-            return
-        streak = self.run.streak + 1
-        if (
-            rate.most_per_minute is not None
-            and streak >= rate.grow_after
-            and self.run.rate < rate.most_per_minute
-        ):
-            self.run = replace(self.run, rate=min(self.run.rate * 2, rate.most_per_minute), streak=0)
-        else:
-            self.run = replace(self.run, streak=streak)
+# -- stations -----------------------------------------------------------------------------------------------
+def _skip(course: Course, identity: str, reason: str) -> None:
+    course.set(identity, _ALIVE, status=MemberStatus.SKIPPED, reason=reason, ended_at=course.now)
 
-    # -- the campaign -----------------------------------------------------------------------------------
-    def _status(self, status: CampaignStatus, reason: str = "") -> None:
-        self.run = replace(self.run, status=status, reason=reason)
-        self.effects.append(Note(status, reason))
 
-    def _go_on(self, what: str) -> None:
-        ended = tally(self._counts)
-        self.run = replace(
-            self.run, status=CampaignStatus.RUNNING, reason="", forgiven=ended, phase_base=ended
-        )
-        self.effects.append(Note(CampaignStatus.RUNNING, what))
-        self._wait_anew()
+def _not_begun(course: Course, event: NotBegun) -> None:
+    member = course.member(event.identity)
+    if member is None or member.status is not MemberStatus.STARTING:
+        return
+    if not event.busy:
+        _skip(course, event.identity, event.reason)
+        return
+    course.set(
+        event.identity,
+        {MemberStatus.STARTING},
+        status=MemberStatus.PENDING,
+        tries=max(0, member.tries - 1),
+        not_before=course.now + timedelta(seconds=BUSY_PAUSE),
+        waiting_since=member.waiting_since or course.now,
+        reason=event.reason,
+    )
 
-    def _approve(self) -> None:
-        self.run = replace(self.run, approved=True)
-        self.effects.append(Note("approved", f"the phase behind phase {self.run.phase + 1} may begin"))
-        if self.run.status is CampaignStatus.WAITING:
-            self._status(CampaignStatus.RUNNING, "approved")
 
-    def _retry(self) -> None:
-        if self.run.status is CampaignStatus.ABORTING:
-            return
-        again = {MemberStatus.FAILED, MemberStatus.LOST, MemberStatus.AWAY}
-        chosen = [member for member in self._all() if member.status in again]
-        for member in chosen:
-            self._set(
-                member.identity,
-                again,
-                status=MemberStatus.PENDING,
-                retried=0,
-                not_before=None,
-                waiting_since=None,
-                ended_at=None,
-            )
-        if chosen or self.run.status in (CampaignStatus.PAUSED, CampaignStatus.STOPPED):
-            self.run = replace(self.run, soaking_since=None)
-            self._go_on(f"{len(chosen)} stations are tried again")
-
-    # -- time goes on -----------------------------------------------------------------------------------
-    def _look(self, present: AbstractSet[str], busy: AbstractSet[str]) -> None:
-        self._check_stops()
-        if self.run.status is CampaignStatus.ABORTING and not self._under_way():
-            self._abort()
-        if self.run.status is not CampaignStatus.RUNNING:
-            return
-        self._begin_some(present, busy)
-        moved = advance(self.run, self._counts, tuple(self._all()), self.now)
-        if moved is None:
-            return
-        phase = self.run.phase
-        self.run, note = moved
-        self.effects.append(note)
-        if self.run.phase != phase:
-            self._wait_anew()
-
-    def _check_stops(self) -> None:
-        if self.run.status in (CampaignStatus.RUNNING, CampaignStatus.WAITING):
-            reason = stop_reason(self.run, tally(self._counts))
-            if reason is not None:
-                self._status(CampaignStatus.STOPPED, reason)
-
-    def _abort(self) -> None:
-        for member in list(self._all()):
-            self._set(
-                member.identity,
-                {MemberStatus.PENDING},
-                status=MemberStatus.SKIPPED,
-                reason="the campaign was aborted before its turn",
-                ended_at=self.now,
-            )
-        self._status(CampaignStatus.ABORTED, "nothing is under way any more")
-
-    def _wait_anew(self) -> None:
-        """Time in which nobody could have been begun is nobody's absence."""
-        for member in list(self._all()):
-            if member.waiting_since is not None:
-                self._set(member.identity, {MemberStatus.PENDING}, waiting_since=None)
-
-    def _under_way(self) -> int:
-        return sum(self._counts[status] for status in UNDER_WAY)
-
-    def _begin_some(self, present: AbstractSet[str], busy: AbstractSet[str]) -> None:
-        fresh = room(self.run, tuple(self._all()))
-        flights = self.run.plan.rate.in_flight - self._under_way()
-        opened: dict[str, bool] = {}
-        for member in sorted(self._all(), key=lambda one: (one.tries == 0, one.position)):
-            if member.status is not MemberStatus.PENDING or (member.tries == 0 and fresh <= 0):
-                continue
-            if member.not_before is not None and member.not_before > self.now:
-                continue
-            if member.timezone not in opened:
-                opened[member.timezone] = is_open(self.run.plan.window, member.timezone, self.now)
-            if not opened[member.timezone]:
-                continue
-            if member.identity not in present or member.identity in busy:
-                self._wait_for(member, "busy with another upgrade" if member.identity in present else "away")
-                continue
-            if flights <= 0 or not self._may_begin_now():
-                continue
-            flights -= 1
-            fresh -= member.tries == 0
-            self._begin(member)
-
-    def _wait_for(self, member: Member, why: str) -> None:
-        """Within bounds: what nobody can begin ends as away, with the reason."""
-        since = member.waiting_since or self.now
-        if (self.now - since).total_seconds() < self.run.plan.wait.away:
-            if member.waiting_since is None or member.reason != why:
-                self._set(member.identity, {MemberStatus.PENDING}, waiting_since=since, reason=why)
-            return
-        if member.tries:
-            reason = f"to be tried again, but {why} all the time it was waited for; {member.reason}"
-            self._set(
-                member.identity,
-                {MemberStatus.PENDING},
-                status=MemberStatus.FAILED,
-                reason=reason,
-                ended_at=self.now,
-            )
-            return
-        self._set(
-            member.identity,
-            {MemberStatus.PENDING},
-            status=MemberStatus.AWAY,
-            reason=f"{why} all the time it was waited for",
-            ended_at=self.now,
-        )
-
-    def _may_begin_now(self) -> bool:
-        return self.run.next_begin is None or self.run.next_begin <= self.now
-
-    def _begin(self, member: Member) -> None:
-        starting = self._set(
-            member.identity,
-            {MemberStatus.PENDING},
-            status=MemberStatus.STARTING,
-            tries=member.tries + 1,
-            reason="",
-            not_before=None,
+def _ended(course: Course, event: Ended) -> None:
+    member = course.set(
+        event.identity, UNDER_WAY, status=_LATEST[event.outcome], reason=event.reason, ended_at=course.now
+    )
+    if member is None:
+        return
+    _pace(course, well=event.outcome is Outcome.DONE)
+    retry = course.run.plan.retry
+    most = {Outcome.DONE: 0, Outcome.FAILED: retry.failed, Outcome.LOST: retry.lost}[event.outcome]
+    if member.retried < most and course.run.status is not CampaignStatus.ABORTING:
+        course.set(
+            event.identity,
+            {member.status},
+            status=MemberStatus.PENDING,
+            retried=member.retried + 1,
+            not_before=course.now + timedelta(seconds=retry.pause),
             waiting_since=None,
-            began_at=self.now,
             ended_at=None,
         )
-        assert starting is not None
-        self.effects.append(Begin(starting))
-        # Kept evenly apart; what was not used for a while is not made up for by more than a second's worth.
-        apart = timedelta(seconds=60.0 / self.run.rate)
-        earliest = self.now - timedelta(seconds=1)
-        before = max(self.run.next_begin or earliest, earliest)
-        self.run = replace(self.run, next_begin=before + apart)
+
+
+def _pace(course: Course, *, well: bool) -> None:
+    """Growing after successes; back to the beginning after a failure."""
+    rate = course.run.plan.rate
+    if not well:
+        course.run = replace(course.run, rate=rate.per_minute, streak=0)
+        return
+    streak = course.run.streak + 1
+    if (
+        rate.most_per_minute is not None
+        and streak >= rate.grow_after
+        and course.run.rate < rate.most_per_minute
+    ):
+        course.run = replace(course.run, rate=min(course.run.rate * 2, rate.most_per_minute), streak=0)
+    else:
+        course.run = replace(course.run, streak=streak)
+
+
+def _join(course: Course, candidates: Sequence[Candidate]) -> None:
+    """Late comers stand behind all that are there."""
+    open_to_them = course.run.takes_late_comers and course.run.status not in (
+        *ENDED,
+        CampaignStatus.ABORTING,
+    )
+    new = [one for one in candidates if course.member(one.identity) is None] if open_to_them else []
+    if not new:
+        return
+    behind = max([course.roster.next_position, *(one.position + 1 for one in course.changed.values())])
+    members = snapshot(new, behind=behind)
+    for member in members:
+        course.add(member)
+    names = ", ".join(member.identity for member in members[:_NAMED])
+    more = "" if len(members) <= _NAMED else f" and {len(members) - _NAMED} more"
+    course.effects.append(Note("late", f"{len(members)} joined: {names}{more}"))
+
+
+# -- the campaign -------------------------------------------------------------------------------------------
+def _go_on(course: Course, what: str) -> None:
+    ended = course.totals.ended
+    course.run = replace(
+        course.run, status=CampaignStatus.RUNNING, reason="", forgiven=ended, phase_base=ended
+    )
+    course.effects.append(Note(CampaignStatus.RUNNING, what))
+    course.wait_anew()
+
+
+def _approve(course: Course) -> None:
+    course.run = replace(course.run, approved=True)
+    course.effects.append(Note("approved", f"the phase behind phase {course.run.phase + 1} may begin"))
+    if course.run.status is CampaignStatus.WAITING:
+        course.status(CampaignStatus.RUNNING, "approved")
+
+
+def _retry(course: Course) -> None:
+    if course.run.status is CampaignStatus.ABORTING:
+        return
+    chosen = course.roster.of(*_BADLY)
+    for member in chosen:
+        course.set(
+            member.identity,
+            _BADLY,
+            status=MemberStatus.PENDING,
+            retried=0,
+            not_before=None,
+            waiting_since=None,
+            ended_at=None,
+        )
+    if chosen or course.run.status in (CampaignStatus.PAUSED, CampaignStatus.STOPPED):
+        course.run = replace(course.run, soaking_since=None)
+        _go_on(course, f"{len(chosen)} stations are tried again")

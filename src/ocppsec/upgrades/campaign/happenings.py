@@ -1,23 +1,24 @@
 """What a campaign is told, and what it asks for."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ocppsec.upgrades.campaign.begin import Candidate
 from ocppsec.upgrades.campaign.states import Member, Run
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The member's upgrade is kept, or was already before a crash."""
+    """The member's errand is kept, or was already before a crash."""
 
     identity: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotBegun:
-    """*busy*: another upgrade is open, it may be begun later.  Otherwise it can never be: *reason* says why."""
+    """*busy*: the station is being changed already, it may be begun later.  Otherwise never: *reason* says why."""
 
     identity: str
     reason: str
@@ -32,7 +33,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The member's upgrade has ended."""
+    """The member's errand has ended."""
 
     identity: str
     outcome: Outcome
@@ -41,7 +42,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class CameAfterAll:
-    """A station that had failed or was lost is on the campaign's profile now."""
+    """A station that had failed, was lost or away is where it should be now."""
 
     identity: str
 
@@ -78,23 +79,39 @@ class Retry:
     """Those that failed, were lost or away are tried again, also in a campaign that has ended."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A continuous campaign takes no more late comers, and ends when those it has have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Stations that have come to match; those that are in the campaign already are left out."""
+
+    candidates: tuple[Candidate, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """Time goes on."""
 
-    present: AbstractSet[str]
+    present: Container[str]
     """Identities that are connected and accepted."""
-    busy: AbstractSet[str]
-    """Identities with an open upgrade."""
+    busy: Container[str]
+    """Identities that are being changed by something else."""
+    charging: Container[str] = ()
+    """Identities that are known to charge."""
+    again: Iterable[str] | None = None
+    """Of those passed over, the ones to be looked at this time: in turn all of them.  None: all."""
 
 
-Command = Pause | Resume | Abort | Approve | Retry
-Event = Begun | NotBegun | Ended | CameAfterAll | Gone | Look | Command
+Command = Pause | Resume | Abort | Approve | Retry | Finish
+Event = Begun | NotBegun | Ended | CameAfterAll | Gone | Late | Look | Command
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begin the upgrade of *member*, unless the one of this try is there already."""
+    """Begin the errand of *member*, unless the one of this try is there already."""
 
     member: Member
 

@@ -1,50 +1,32 @@
 """The canary first, then shares: how many stations a phase has, and when the next one opens."""
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 
 from msgspec.structs import replace
 
 from ocppsec.upgrades.campaign.happenings import Note
-from ocppsec.upgrades.campaign.states import (
-    BEGUN,
-    UNDER_WAY,
-    CampaignStatus,
-    Member,
-    MemberStatus,
-    Run,
-    tally,
-)
+from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus, Run
+from ocppsec.upgrades.campaign.totals import Totals
 
 
-def quota(run: Run, members: Sequence[Member]) -> int:
+def quota(run: Run, totals: Totals) -> int:
     """So many stations may be begun until the end of this phase, those of earlier phases counted in."""
-    can = sum(member.status is not MemberStatus.SKIPPED for member in members)
     phase = run.plan.phases[run.phase]
     if phase.stations is not None:
-        return min(can, phase.stations)
+        return min(totals.can, phase.stations)
     assert phase.percent is not None, "read_plan saw to it"
-    return min(can, ceil(can * phase.percent / 100))
+    return min(totals.can, ceil(totals.can * phase.percent / 100))
 
 
-def begun(members: Sequence[Member]) -> int:
-    """Those that had a turn and still count."""
-    can = (member for member in members if member.status is not MemberStatus.SKIPPED)
-    return sum(member.status in BEGUN or member.tries > 0 for member in can)
-
-
-def room(run: Run, members: Sequence[Member]) -> int:
+def room(run: Run, totals: Totals) -> int:
     """So many stations this phase may still begin for the first time."""
-    return quota(run, members) - begun(members)
+    return quota(run, totals) - totals.begun
 
 
-def advance(
-    run: Run, counts: Counter[MemberStatus], members: Sequence[Member], now: datetime
-) -> tuple[Run, Note] | None:
+def advance(run: Run, totals: Totals, now: datetime) -> tuple[Run, Note] | None:
     """The next thing that happens to the phase; None while it goes on as it is."""
-    if not _through(run, counts, members):
+    if not _through(run, totals):
         return None if run.soaking_since is None else (replace(run, soaking_since=None), _soak_ends(run))
     phase = run.plan.phases[run.phase]
     if run.soaking_since is None:
@@ -58,27 +40,34 @@ def advance(
     if run.phase + 1 == len(run.plan.phases):
         ended = replace(run, status=CampaignStatus.DONE, reason="")
         return ended, Note(
-            CampaignStatus.DONE, f"{counts[MemberStatus.DONE]} stations are where they should be"
+            CampaignStatus.DONE, f"{totals.by_status[MemberStatus.DONE]} stations are where they should be"
         )
     if phase.gate == "person" and not run.approved:
         reason = f"phase {_name(run)} is through; a person has to open the next"
         return replace(run, status=CampaignStatus.WAITING, reason=reason), Note(
             CampaignStatus.WAITING, reason
         )
-    following = replace(
-        run, phase=run.phase + 1, soaking_since=None, approved=False, phase_base=tally(counts)
-    )
-    return following, Note("phase", f"{_name(following)}: {quota(following, members)} stations in all")
+    following = replace(run, phase=run.phase + 1, soaking_since=None, approved=False, phase_base=totals.ended)
+    return following, Note("phase", f"{_name(following)}: {quota(following, totals)} stations in all")
 
 
-def _through(run: Run, counts: Counter[MemberStatus], members: Sequence[Member]) -> bool:
+def _through(run: Run, totals: Totals) -> bool:
     """All of the phase's stations have ended, and no other is left that could fill it."""
-    if any(counts[status] for status in UNDER_WAY):
+    if totals.under_way or totals.to_be_tried_again:
         return False
-    waiting = [member for member in members if member.status is MemberStatus.PENDING]
-    if any(member.tries for member in waiting):
+    if run.takes_late_comers and not _filled(run, totals):
         return False
-    return not waiting or room(run, members) <= 0
+    return not totals.pending or room(run, totals) <= 0
+
+
+def _filled(run: Run, totals: Totals) -> bool:
+    """While there may be late comers a canary waits until it is full, and the last phase has no end.
+
+    Otherwise a campaign that begins with nobody would pass its canary by, and begin all late comers at once.
+    """
+    if run.phase + 1 == len(run.plan.phases):
+        return False
+    return totals.begun >= (run.plan.phases[run.phase].stations or 1)
 
 
 def _name(run: Run) -> str:

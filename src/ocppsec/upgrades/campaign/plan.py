@@ -3,26 +3,41 @@
 Durations are written as people say them (``90s``, ``10m``, ``2h``, ``1d``) or as seconds, and kept as seconds.
 """
 
-import re
 from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final, Literal
 
 import msgspec
 
+from ocppsec.ocppj.messages import InstallCertificateUse
+from ocppsec.upgrades.campaign.durations import BadDuration, in_seconds
 from ocppsec.upgrades.campaign.selection import BadSelection, parse
 from ocppsec.upgrades.campaign.window import BadWindow, Window, check
+from ocppsec.upgrades.plan import Deadlines
 
-_DURATIONS: Final = {
-    "wait": ("away",),
-    "retry": ("pause",),
-    "phases": ("soak",),
-}
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_PHASES: Final = 50
+_LONGEST_ROOT: Final = 10_000
 
 
 class BadPlan(ValueError):  # noqa: N818
     """What was asked for cannot be a campaign; says where and why."""
+
+
+class Kind(StrEnum):
+    """What is done with each station."""
+
+    RAISE = "raise"
+    """To profile 2 or 3."""
+    RENEW = "renew"
+    """A new certificate for one that is in force, due or not."""
+    PASSWORDS = "passwords"
+    """A new one that nobody sees."""
+    INSTALL_ROOT = "install-root"
+    WITHDRAW_ROOT = "withdraw-root"
+
+
+OF_ROOTS: Final = frozenset({Kind.INSTALL_ROOT, Kind.WITHDRAW_ROOT})
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +50,7 @@ class Phase(Part, frozen=True, kw_only=True):
     name: str = ""
     stations: int | None = None
     percent: float | None = None
+    """Of all that are in the campaign at that moment, late comers among them."""
     soak: float = 0.0
     """Seconds of waiting behind the last station of this phase."""
     gate: Literal["automatic", "person"] = "automatic"
@@ -50,7 +66,7 @@ class Rate(Part, frozen=True, kw_only=True):
     grow_after: int = 10
     """So many successes without a failure double the rate; a failure takes it back to `per_minute`."""
     in_flight: int = 20
-    """So many upgrades at the same time at most."""
+    """So many stations under way at the same time at most."""
 
 
 class Stop(Part, frozen=True, kw_only=True):
@@ -74,8 +90,21 @@ class Retry(Part, frozen=True, kw_only=True):
 
 
 class Wait(Part, frozen=True, kw_only=True):
+    """Seconds; what is waited for longer ends with that reason."""
+
     away: float = 86_400.0
-    """Seconds for which a station that is away or busy is waited for once it could be begun."""
+    """For a station that is away or busy, once it could be begun."""
+    charging: float = 86_400.0
+    """For the end of its transactions, once it could be begun."""
+    answer: float = 3600.0
+    """From the beginning of one station's part until it has ended, in every kind but raise (see `deadlines`)."""
+
+
+class Root(Part, frozen=True, kw_only=True):
+    """What is installed or withdrawn."""
+
+    pem: str
+    use: InstallCertificateUse = InstallCertificateUse.CSMS_ROOT_CERTIFICATE
 
 
 CANARY: Final = (
@@ -86,32 +115,73 @@ CANARY: Final = (
 
 
 class CampaignPlan(Part, frozen=True, kw_only=True):
-    to: Literal[2, 3]
+    kind: Kind = Kind.RAISE
+    to: Literal[2, 3] | None = None
+    """For raise, and only there."""
+    root: Root | None = None
+    """For install-root and withdraw-root, and only there."""
     select: str
     name: str = ""
+    continuous: bool = False
+    """Stations that come to match later join as late comers, at the end of the order …"""
+    until: datetime | None = None
+    """… until then, or until a person says that it is finished."""
     phases: tuple[Phase, ...] = CANARY
     rate: Rate = Rate()
     window: Window | None = None
+    charging: Literal["wait", "ignore"] = "wait"
+    """A station is not begun while it is known to charge."""
     stop: Stop = Stop()
     retry: Retry = Retry()
     wait: Wait = Wait()
+    deadlines: dict[str, float] = {}
+    """Of one station's upgrade, over those of the configuration; for raise only."""
+
+    @property
+    def goal(self) -> str:
+        """In words, behind "can be"."""
+        return {
+            Kind.RAISE: f"raised to profile {self.to}",
+            Kind.RENEW: "given a new certificate",
+            Kind.PASSWORDS: "given a new password",
+            Kind.INSTALL_ROOT: "given the root",
+            Kind.WITHDRAW_ROOT: "rid of the root",
+        }[self.kind]
 
 
 def read_plan(given: Mapping[str, Any]) -> CampaignPlan:
     """A plan out of what TOML or JSON hold; raises `BadPlan`."""
     try:
-        plan = msgspec.convert(_in_seconds(given), CampaignPlan)
-    except msgspec.ValidationError as error:
-        raise BadPlan(str(error)) from error
-    try:
+        plan = msgspec.convert(in_seconds(given), CampaignPlan)
         parse(plan.select)
         if plan.window is not None:
             check(plan.window)
-    except (BadSelection, BadWindow) as error:
+    except (msgspec.ValidationError, BadDuration, BadSelection, BadWindow) as error:
         raise BadPlan(str(error)) from error
-    if (wrong := _wrong(plan)) is not None:
+    if (wrong := _wrong_kind(plan) or _wrong(plan) or _wrong_phases(plan.phases)) is not None:
         raise BadPlan(wrong)
     return plan
+
+
+def _wrong_kind(plan: CampaignPlan) -> str | None:
+    if plan.kind is Kind.RAISE and plan.to is None:
+        return "to is required: the profile, 2 or 3"
+    if plan.kind is not Kind.RAISE and plan.to is not None:
+        return f"to belongs to campaigns that raise stations, not to kind {plan.kind}"
+    if plan.kind is not Kind.RAISE and plan.deadlines:
+        return f"deadlines belong to campaigns that raise stations; for kind {plan.kind} there is wait.answer"
+    if (plan.kind in OF_ROOTS) != (plan.root is not None):
+        needed = "is required" if plan.kind in OF_ROOTS else "belongs to install-root and withdraw-root only"
+        return f"root {needed}: its certificate as root.pem"
+    if plan.root is not None and len(plan.root.pem) > _LONGEST_ROOT:
+        return f"root: pem has at most {_LONGEST_ROOT} characters"
+    if unknown := set(plan.deadlines) - set(Deadlines.__struct_fields__):
+        return f"deadlines: unknown {', '.join(sorted(unknown))}; there are {', '.join(Deadlines.__struct_fields__)}"
+    if plan.until is not None and not plan.continuous:
+        return "until belongs to a continuous campaign"
+    if plan.until is not None and plan.until.tzinfo is None:
+        return "until says no offset from UTC: 2027-01-31T06:00:00Z has one"
+    return None
 
 
 def _wrong(plan: CampaignPlan) -> str | None:
@@ -128,7 +198,7 @@ def _wrong(plan: CampaignPlan) -> str | None:
         return "stop: failed_percent lies between 0 and 100"
     if min(retry.failed, retry.lost) < 0 or max(retry.failed, retry.lost) > 10:
         return "retry: failed and lost lie between 0 and 10"
-    return _wrong_phases(plan.phases)
+    return None
 
 
 def _wrong_phases(phases: tuple[Phase, ...]) -> str | None:
@@ -148,35 +218,3 @@ def _wrong_phases(phases: tuple[Phase, ...]) -> str | None:
     return (
         None if phases[-1].percent == 100 else "the last phase has percent = 100: it is for all that are left"
     )
-
-
-# -- durations ----------------------------------------------------------------------------------------------
-def _in_seconds(given: Mapping[str, Any]) -> dict[str, Any]:
-    read = dict(given)
-    for part, names in _DURATIONS.items():
-        if isinstance(inner := read.get(part), Mapping):
-            read[part] = _seconds_of(inner, names, part)
-        elif isinstance(inner, (list, tuple)):
-            read[part] = [_seconds_of(one, names, part) for one in inner]
-    return read
-
-
-def _seconds_of(part: Any, names: tuple[str, ...], where: str) -> Any:
-    if not isinstance(part, Mapping):
-        return part
-    return {key: seconds(value, f"{where}: {key}") if key in names else value for key, value in part.items()}
-
-
-def seconds(value: Any, where: str) -> float:
-    """``10m`` → 600.0; raises `BadPlan`."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        number, size = float(value), 1
-    elif isinstance(value, str) and (
-        found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value.strip(), re.ASCII)
-    ):
-        number, size = float(found[1]), _SECONDS[found[2]]
-    else:
-        raise BadPlan(f"{where} is a duration such as 90s, 10m, 2h or 1d")
-    if not 0 <= number * size <= 366 * 86_400:
-        raise BadPlan(f"{where} lies between 0 and 366 days")
-    return number * size

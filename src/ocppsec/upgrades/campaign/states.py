@@ -4,10 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from ocppsec.upgrades.campaign.plan import CampaignPlan
+from ocppsec.upgrades.states import UnreadableState
+
+VERSION: Final = 2
+"""Of a stored run.  1 knew one kind of campaign and named no version; it is read as it stands."""
 
 
 class CampaignStatus(StrEnum):
@@ -31,16 +36,16 @@ ENDED = frozenset({CampaignStatus.ABORTED, CampaignStatus.DONE})
 class MemberStatus(StrEnum):
     PENDING = "pending"
     STARTING = "starting"
-    """Decided and kept; its upgrade may have begun or not."""
+    """Decided and kept; its errand may have begun or not."""
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     LOST = "lost"
     """Failed, and did not come back: lost contact."""
     AWAY = "away"
-    """Was not there, or busy, for as long as it was waited for; nothing was begun."""
+    """Was not there, busy or charging for as long as it was waited for; nothing was begun."""
     SKIPPED = "skipped"
-    """Cannot be raised, or needs not."""
+    """Cannot be helped, or needs not."""
 
 
 UNDER_WAY = frozenset({MemberStatus.STARTING, MemberStatus.RUNNING})
@@ -59,12 +64,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """Vendor, model and firmware when the campaign began."""
     timezone: str = ""
     tries: int = 0
-    """Upgrades begun; the last one's id follows from it."""
+    """Errands begun; the last one's id follows from it."""
     retried: int = 0
     """Tries by itself since a person asked last."""
     not_before: datetime | None = None
     waiting_since: datetime | None = None
-    """Could be begun since then, but is not there or busy."""
+    """Could be begun since then, but is away, busy or charging."""
     began_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -92,6 +97,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign without its stations."""
 
+    version: int = 1
     plan: CampaignPlan
     status: CampaignStatus = CampaignStatus.RUNNING
     reason: str = ""
@@ -108,6 +114,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """What a person has seen and resumed behind: stop rules count from there."""
     phase_base: Tally = Tally()
     """What had ended when the phase began, or was resumed."""
+    closed: bool = False
+    """A continuous campaign that takes no more late comers."""
+
+    @property
+    def takes_late_comers(self) -> bool:
+        return self.plan.continuous and not self.closed
 
 
 def count(members: Iterable[Member]) -> Counter[MemberStatus]:
@@ -125,7 +137,16 @@ def encode_run(run: Run) -> str:
 
 
 def decode_run(text: str) -> Run:
-    return msgspec.json.decode(text, type=Run)
+    """Raises `UnreadableState`."""
+    try:
+        run = _runs.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise UnreadableState(f"stored campaign: {error}") from error
+    if run.version > VERSION:
+        raise UnreadableState(
+            f"stored campaign has version {run.version}, this program reads up to {VERSION}"
+        )
+    return run
 
 
 def encode_member(member: Member) -> str:
@@ -133,4 +154,12 @@ def encode_member(member: Member) -> str:
 
 
 def decode_member(text: str) -> Member:
-    return msgspec.json.decode(text, type=Member)
+    """Raises `UnreadableState`."""
+    try:
+        return _members.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise UnreadableState(f"stored station of a campaign: {error}") from error
+
+
+_runs = msgspec.json.Decoder(Run)
+_members = msgspec.json.Decoder(Member)

@@ -25,6 +25,7 @@ from ocppsec.upgrades.campaign.happenings import (
     Retry,
 )
 from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.upgrades.campaign.roster import Roster
 from ocppsec.upgrades.campaign.states import CampaignStatus as Status
 from ocppsec.upgrades.campaign.states import MemberStatus as Member
 from ocppsec.upgrades.campaign.states import decode_member, decode_run, encode_member, encode_run
@@ -39,7 +40,7 @@ class Campaign:
     def __init__(self, stations, plan=AT_ONCE, candidates=None, **more):
         self.run = begin(read_plan({"to": 3, "select": "all", **plan, **more}))
         named = candidates or [Candidate(identity=f"CP{number}", kind="") for number in range(stations)]
-        self.members = {member.identity: member for member in snapshot(named)}
+        self.members = Roster(snapshot(named))
         self.away, self.busy = set(), set()
         self.now = START
         self.began, self.notes = [], []
@@ -47,7 +48,7 @@ class Campaign:
     def happens(self, *events):
         decision = decide(self.run, self.members, events, self.now)
         self.run = decode_run(encode_run(decision.run))
-        self.members |= {one.identity: decode_member(encode_member(one)) for one in decision.changed}
+        self.members.apply(decode_member(encode_member(one)) for one in decision.changed)
         begun = [effect.member.identity for effect in decision.effects if isinstance(effect, Begin)]
         self.notes += [effect for effect in decision.effects if isinstance(effect, Note)]
         self.began += begun
@@ -312,11 +313,11 @@ def test_what_has_ended_stays_ended(event):
     campaign.look()
     finish(campaign)
     campaign.look(1)
-    before = campaign.run, campaign.members
+    before = campaign.run, dict(campaign.members)
     campaign.happens(event)
     campaign.look(1)
 
-    assert (campaign.run, campaign.members) == before
+    assert (campaign.run, dict(campaign.members)) == before
 
 
 def test_retry():
@@ -499,5 +500,5 @@ def test_nothing_is_decided_twice():
     before = campaign.run, dict(campaign.members)
     decide(campaign.run, campaign.members, [Look(present={"CP0", "CP1"}, busy=set())], START)
 
-    assert (campaign.run, campaign.members) == before
+    assert (campaign.run, dict(campaign.members)) == before
     assert replace(campaign.run) == campaign.run
