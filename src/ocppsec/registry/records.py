@@ -219,3 +219,37 @@ class CampaignChange:
     members: tuple[CampaignMember, ...] = ()
     """Those that changed."""
     lines: tuple[CampaignLine, ...] = ()
+
+
+class OrderState(StrEnum):
+    ASKED = "asked"
+    """Kept before the CA is asked; what came of it is not known here."""
+    ISSUED = "issued"
+    REFUSED = "refused"
+    """The CA has surely signed nothing."""
+    UNKNOWN = "unknown"
+    """The CA may have signed; nobody here has the certificate, so nobody can use it."""
+    UNUSED = "unused"
+    """The CA has signed something that was not taken; it is to revoke that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningOrder:
+    """One time another CA was asked for a certificate."""
+
+    id: str
+    identity: str
+    issuer: str
+    """In words."""
+    public_key_sha256: str
+    state: OrderState
+    reason: str
+    """Why there is no certificate; empty otherwise."""
+    asked_at: datetime
+    ended_at: datetime | None = None
+    certificate: str | None = None
+    """PEM of the leaf, where one was answered."""
+    fingerprint: str | None = None
+    """Of a certificate that was taken."""
+    revocation: str = ""
+    """What came of telling the CA that it is revoked; empty while it has not been told."""

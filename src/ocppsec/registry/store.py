@@ -19,8 +19,10 @@ from ocppsec.registry.records import (
     CampaignLine,
     CampaignMember,
     NewStation,
+    OrderState,
     Renewal,
     SecurityEventRecord,
+    SigningOrder,
     Station,
     Upgrade,
     UpgradeChange,
@@ -31,6 +33,8 @@ ATTEMPTS_KEPT: Final = 50
 """Of each registered identity, and of each address from which strangers tried."""
 ATTEMPTS_KEPT_IN_ALL: Final = 20_000
 SECURITY_EVENTS_KEPT: Final = 1_000
+"""Of each identity."""
+REFUSED_ORDERS_KEPT: Final = 20
 """Of each identity."""
 
 
@@ -241,6 +245,29 @@ class Store(Protocol):
 
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         """Oldest first."""
+
+    # -- orders at other CAs ----------------------------------------------------------------------------
+    async def add_order(self, order: SigningOrder) -> None:
+        """Keep that a CA is going to be asked; raises `NotRegistered`.
+
+        Of a station's refused ones the newest 20 are kept; all others stay, also when the station is removed.
+        """
+
+    async def end_order(self, order: SigningOrder) -> None:
+        """Save what came of it; raises `Superseded` when that is known already."""
+
+    async def orders(
+        self, *, identity: str | None = None, state: OrderState | None = None, limit: int = 100
+    ) -> list[SigningOrder]:
+        """Newest first."""
+
+    async def order_for_key(self, public_key_sha256: str) -> SigningOrder | None:
+        """The newest that got a certificate for this key."""
+
+    async def orders_to_revoke(self, *, limit: int) -> list[SigningOrder]:
+        """Those whose CA was not told yet: certificates that were not taken, or were taken and are revoked."""
+
+    async def set_order_revocation(self, order_id: str, words: str) -> None: ...
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -20,14 +20,25 @@ from ocppsec.registry.records import (
     CampaignLine,
     CampaignMember,
     NewStation,
+    OrderState,
     Renewal,
     SecurityEventRecord,
+    SigningOrder,
     Station,
     Upgrade,
     UpgradeChange,
     UpgradeStep,
 )
-from ocppsec.registry.sql import attempts, campaigns, certificates, events, renewals, stations, upgrades
+from ocppsec.registry.sql import (
+    attempts,
+    campaigns,
+    certificates,
+    events,
+    orders,
+    renewals,
+    stations,
+    upgrades,
+)
 from ocppsec.registry.sql.admissions import Admissions
 from ocppsec.registry.sql.engine import Database, connect, outages, understood
 from ocppsec.registry.sql.late import Late
@@ -241,6 +252,27 @@ class SqlStore:
 
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         return await self._read(campaigns.lines_of, campaign_id)
+
+    # -- orders at other CAs ----------------------------------------------------------------------------
+    async def add_order(self, order: SigningOrder) -> None:
+        await self._write(None, orders.add, order)
+
+    async def end_order(self, order: SigningOrder) -> None:
+        await self._write(None, orders.end, order)
+
+    async def orders(
+        self, *, identity: str | None = None, state: OrderState | None = None, limit: int = 100
+    ) -> list[SigningOrder]:
+        return await self._read(orders.some, identity, state, limit)
+
+    async def order_for_key(self, public_key_sha256: str) -> SigningOrder | None:
+        return await self._read(orders.for_key, public_key_sha256)
+
+    async def orders_to_revoke(self, *, limit: int) -> list[SigningOrder]:
+        return await self._read(orders.to_revoke, limit)
+
+    async def set_order_revocation(self, order_id: str, words: str) -> None:
+        await self._write(None, orders.set_revocation, order_id, words)
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateState
-from ocppsec.registry.records import AttemptOutcome, UpgradeStatus
+from ocppsec.registry.records import AttemptOutcome, OrderState, UpgradeStatus
 
 
 class Moment(TypeDecorator[datetime]):
@@ -254,6 +254,25 @@ renewals: Final = Table(
         sqlite_where=text("open"),
         postgresql_where=text("open"),
     ),
+)
+
+signing_orders: Final = Table(
+    "signing_orders",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    # Without a foreign key: what another CA signed stays known when its station is gone.
+    _needed("identity", String(48), index=True),
+    _needed("issuer", Text),
+    _needed("public_key_sha256", String(64), index=True),
+    _needed("state", Word(OrderState)),
+    _needed("reason", Text),
+    _needed("asked_at", Moment),
+    Column("ended_at", Moment),
+    Column("certificate", Text),
+    Column("fingerprint", String(64)),
+    _needed("revocation", Text, server_default=""),
+    Index("ix_signing_orders_state_revocation", "state", "revocation"),
 )
 
 campaigns: Final = Table(
