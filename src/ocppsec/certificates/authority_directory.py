@@ -11,16 +11,16 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ocppsec.certificates import hierarchy
+from ocppsec.certificates.custody import Custody
 from ocppsec.certificates.hierarchy import Hierarchy, Serials
 from ocppsec.certificates.issue import Authority
-from ocppsec.certificates.keys import KeyUnusable, load_key, save_key
+from ocppsec.certificates.keys import PrivateKey
 from ocppsec.certificates.pem import BadPem, read_certificate, write_chain
 from ocppsec.certificates.safekeeping import PUBLIC_FILE, write_file
 
-Create = Callable[[ec.EllipticCurvePrivateKey], Authority]
+Create = Callable[[PrivateKey], Authority]
 
 
 class AuthorityDamaged(Exception):  # noqa: N818  what it is, not what went wrong in us
@@ -30,23 +30,23 @@ class AuthorityDamaged(Exception):  # noqa: N818  what it is, not what went wron
 class AuthorityDirectory:
     """The three CAs in ``ca/``."""
 
-    def __init__(self, directory: Path, *, passphrase: bytes | None, now: datetime, serials: Serials) -> None:
+    def __init__(self, directory: Path, *, custody: Custody, now: datetime, serials: Serials) -> None:
         self._directory = directory
-        self._passphrase = passphrase
+        self._custody = custody
         self._now = now
         self._serials = serials
         self.notes: list[str] = []
 
     def load_or_create(self, organization: str) -> Hierarchy:
-        def new_root(key: ec.EllipticCurvePrivateKey) -> Authority:
+        def new_root(key: PrivateKey) -> Authority:
             return hierarchy.create_root(
                 key, organization=organization, now=self._now, serial=self._serials()
             )
 
-        def new_station_issuer(key: ec.EllipticCurvePrivateKey) -> Authority:
+        def new_station_issuer(key: PrivateKey) -> Authority:
             return hierarchy.create_station_issuer(root, key, now=self._now, serial=self._serials())
 
-        def new_server_issuer(key: ec.EllipticCurvePrivateKey) -> Authority:
+        def new_server_issuer(key: PrivateKey) -> Authority:
             return hierarchy.create_server_issuer(root, key, now=self._now, serial=self._serials())
 
         self._require_root_of_issuers()
@@ -72,7 +72,7 @@ class AuthorityDirectory:
                 f"{key_path} is missing though {certificate_path} is there: restore the key from a backup."
                 "  A new key would make a new CA, and what the old one issued would be trusted no longer"
             )
-        key = self._key(key_path)
+        key = self._custody.key_or_new(key_path, name)
         if certificate_path.exists():
             return self._loaded(certificate_path, key, issuer)
         authority = create(key)
@@ -80,17 +80,7 @@ class AuthorityDirectory:
         self.notes.append(f"created {certificate_path}")
         return authority
 
-    def _key(self, path: Path) -> ec.EllipticCurvePrivateKey:
-        if not path.exists():
-            key = hierarchy.new_authority_key()
-            save_key(path, key, self._passphrase)
-            return key
-        loaded = load_key(path, self._passphrase)
-        if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-            raise KeyUnusable(f"{path} is no EC key: OCPP wants CA signatures by ECDSA (A00.FR.505)")
-        return loaded
-
-    def _loaded(self, path: Path, key: ec.EllipticCurvePrivateKey, issuer: Authority | None) -> Authority:
+    def _loaded(self, path: Path, key: PrivateKey, issuer: Authority | None) -> Authority:
         try:
             certificate = read_certificate(path.read_bytes())
         except BadPem as error:

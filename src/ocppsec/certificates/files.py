@@ -18,6 +18,7 @@ from pathlib import Path
 from cryptography import x509
 
 from ocppsec.certificates.authority_directory import AuthorityDirectory
+from ocppsec.certificates.custody import Custody
 from ocppsec.certificates.facts import fingerprint
 from ocppsec.certificates.hash_data import CertificateHashData, HashAlgorithm, hash_data
 from ocppsec.certificates.hierarchy import Hierarchy, Serials
@@ -60,7 +61,7 @@ def load_or_create(
     organization: str,
     hostname: str,
     now: datetime,
-    passphrase: bytes | None = None,
+    custody: Custody | None = None,
     serials: Serials = x509.random_serial_number,
 ) -> AuthorityFiles:
     """Everything in *directory*, created or completed where it is missing.  Repeating it changes nothing.
@@ -72,8 +73,9 @@ def load_or_create(
     _make_state_directory(directory)
     make_private_directory(directory / "ca")
     make_private_directory(directory / "tls")
+    custody = custody or Custody()
     with alone_in(directory / "ca"):
-        authority = AuthorityDirectory(directory / "ca", passphrase=passphrase, now=now, serials=serials)
+        authority = AuthorityDirectory(directory / "ca", custody=custody, now=now, serials=serials)
         certificates = authority.load_or_create(organization)
         servers = ServerFiles(
             directory / "tls",
@@ -81,7 +83,7 @@ def load_or_create(
             hostname=hostname,
             organization=organization,
             now=now,
-            passphrase=passphrase,
+            passphrase=custody.passphrase,
             serials=serials,
         )
         ec_files, rsa_files = servers.current(KeyFamily.EC_P256), servers.current(KeyFamily.RSA_2048)

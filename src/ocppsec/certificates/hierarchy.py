@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ocppsec.certificates.facts import names, public_key_sha256
 from ocppsec.certificates.issue import Authority, issue_authority, issue_root
+from ocppsec.certificates.keys import KeyFamily, PrivateKey, PublicKey, new_key
 from ocppsec.certificates.lint import Kind
 
 ROOT_LIFETIME = timedelta(days=20 * 365 + 5)
@@ -32,15 +32,15 @@ class Hierarchy:
     """Issues to the CSMS itself."""
 
 
-def new_authority_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+def new_authority_key(family: KeyFamily = KeyFamily.EC_P256) -> PrivateKey:
+    return new_key(family)
 
 
 def create_hierarchy(
     *,
     organization: str,
     now: datetime,
-    keys: Callable[[], ec.EllipticCurvePrivateKey] = new_authority_key,
+    keys: Callable[[], PrivateKey] = new_authority_key,
     serials: Serials = x509.random_serial_number,
 ) -> Hierarchy:
     """A new hierarchy, in memory; raises `ocppsec.certificates.issue.IssueFailed`."""
@@ -52,12 +52,10 @@ def create_hierarchy(
     )
 
 
-def create_root(
-    key: ec.EllipticCurvePrivateKey, *, organization: str, now: datetime, serial: int
-) -> Authority:
+def create_root(key: PrivateKey, *, organization: str, now: datetime, serial: int) -> Authority:
     return issue_root(
         key,
-        common_name=_common_name("CSMS Root", key),
+        common_name=_common_name("CSMS Root", key.public_key()),
         organization=organization,
         now=now,
         lifetime=ROOT_LIFETIME,
@@ -65,26 +63,28 @@ def create_root(
     )
 
 
-def create_station_issuer(
-    root: Authority, key: ec.EllipticCurvePrivateKey, *, now: datetime, serial: int
-) -> Authority:
-    return _issuer(root, key, Kind.STATION_ISSUER, "Charging Station CA", now=now, serial=serial)
+def create_station_issuer(root: Authority, key: PrivateKey, *, now: datetime, serial: int) -> Authority:
+    return _issuer(root, key, Kind.STATION_ISSUER, now=now, serial=serial)
 
 
-def create_server_issuer(
-    root: Authority, key: ec.EllipticCurvePrivateKey, *, now: datetime, serial: int
-) -> Authority:
-    return _issuer(root, key, Kind.SERVER_ISSUER, "CSMS Server CA", now=now, serial=serial)
+def create_server_issuer(root: Authority, key: PrivateKey, *, now: datetime, serial: int) -> Authority:
+    return _issuer(root, key, Kind.SERVER_ISSUER, now=now, serial=serial)
 
 
-def _issuer(
-    root: Authority, key: ec.EllipticCurvePrivateKey, kind: Kind, name: str, *, now: datetime, serial: int
-) -> Authority:
+def _issuer(root: Authority, key: PrivateKey, kind: Kind, *, now: datetime, serial: int) -> Authority:
+    certificate = certify_issuer(root, key.public_key(), kind, now=now, serial=serial)
+    return Authority(certificate=certificate, key=key, above=root.sent_with_leaf)
+
+
+def certify_issuer(
+    root: Authority, key: PublicKey, kind: Kind, *, now: datetime, serial: int
+) -> x509.Certificate:
+    """The certificate of the issuing CA with *key*, the first or the next one; raises `IssueFailed`."""
     return issue_authority(
         root,
         key,
         kind,
-        common_name=_common_name(name, key),
+        common_name=name_of_issuer(kind, key),
         organization=names(root.certificate.subject, NameOID.ORGANIZATION_NAME)[0],
         now=now,
         lifetime=ISSUER_LIFETIME,
@@ -92,6 +92,10 @@ def _issuer(
     )
 
 
-def _common_name(name: str, key: ec.EllipticCurvePrivateKey) -> str:
+def name_of_issuer(kind: Kind, key: PublicKey) -> str:
+    return _common_name("Charging Station CA" if kind is Kind.STATION_ISSUER else "CSMS Server CA", key)
+
+
+def _common_name(name: str, key: PublicKey) -> str:
     """Two CAs never share a name: verifiers look for issuers by it."""
-    return f"{name} {public_key_sha256(key.public_key())[:8]}"
+    return f"{name} {public_key_sha256(key)[:8]}"

@@ -24,13 +24,15 @@ from ocppsec.certificates.facts import (
     public_key_sha256,
     serial_number,
 )
-from ocppsec.certificates.keys import PublicKey
+from ocppsec.certificates.keys import KeyFamily, KeyUnusable, PrivateKey, PublicKey, family_of, new_key
 from ocppsec.certificates.lint import Finding, Kind, lint
 from ocppsec.certificates.pem import write_chain
 from ocppsec.certificates.request import ApprovedRequest
 
 STATION_LIFETIME = timedelta(days=90)
 SERVER_LIFETIME = timedelta(days=90)
+SHORTEST = timedelta(minutes=1)
+"""Of a station's certificate, as far as settings go: a laboratory's.  What is shorter ends while it is renewed."""
 BACKDATED = timedelta(hours=1)
 """Stations' clocks are late (LESSONS, stations in the field 10).  At most a tenth of the lifetime: else a
 certificate of minutes would be due for renewal when it comes."""
@@ -42,6 +44,10 @@ _LEAVES = frozenset({Kind.STATION, Kind.SERVER})
 
 class IssueFailed(Exception):  # noqa: N818  what happened
     """We could not issue; nothing was signed that anyone could use."""
+
+
+class KeyElsewhere(IssueFailed):
+    """The CA's key is not on this machine: it signs where its key is."""
 
 
 class LintFailed(IssueFailed):
@@ -57,7 +63,8 @@ class Authority:
     """A CA: its certificate, its key, and the CAs between it and the root."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    key: PrivateKey | None = field(repr=False)
+    """None for a CA whose key is kept elsewhere: it can be trusted and cannot sign."""
     above: tuple[x509.Certificate, ...] = ()
     """Nearest first, without the root; sent along with what this CA issues."""
 
@@ -136,14 +143,26 @@ def issue_responder_certificate(
 
 def sign_crl(builder: x509.CertificateRevocationListBuilder, authority: Authority) -> bytes:
     """DER; raises `IssueFailed` when the key is not that of the CA."""
-    signed = builder.sign(authority.key, _hash_for(authority.key))
+    key = _key_of(authority)
+    try:
+        signed = builder.sign(key, _hash_for(key))
+    except KeyUnusable as error:
+        raise IssueFailed(str(error)) from error
     if not signed.is_signature_valid(authority.certificate.public_key()):  # type: ignore[arg-type]
         raise IssueFailed("the CA's key does not belong to the CA's certificate")
     return signed.public_bytes(Encoding.DER)
 
 
-def _hash_for(key: ec.EllipticCurvePrivateKey) -> SHA256 | SHA384:
-    return SHA384() if key.curve.key_size > 256 else SHA256()
+def _hash_for(key: PrivateKey) -> SHA256 | SHA384:
+    """RSA signs with PKCS#1 v1.5, which every station verifies; A00.FR.505 would rather have RSA-PSS or ECDSA."""
+    return SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size > 256 else SHA256()
+
+
+def _key_of(authority: Authority) -> PrivateKey:
+    if authority.key is None:
+        name = authority.certificate.subject.rfc4514_string()
+        raise KeyElsewhere(f"the key of {name} is not on this machine: have it sign where its key is")
+    return authority.key
 
 
 def issue_server_certificate(
@@ -177,7 +196,7 @@ def issue_server_certificate(
 
 
 def issue_root(
-    key: ec.EllipticCurvePrivateKey,
+    key: PrivateKey,
     *,
     common_name: str,
     organization: str,
@@ -219,12 +238,12 @@ def issue_cross(
         not_after=min(_end(now, lifetime, by), root.not_valid_after_utc),
         serial=serial,
     )
-    return _sign(content, by.certificate, by.key)
+    return _sign(content, by.certificate, _key_of(by))
 
 
 def issue_authority(
     root: Authority,
-    key: ec.EllipticCurvePrivateKey,
+    key: PublicKey,
     kind: Kind,
     *,
     common_name: str,
@@ -232,18 +251,18 @@ def issue_authority(
     now: datetime,
     lifetime: timedelta,
     serial: int,
-) -> Authority:
-    """An issuing CA of *kind* under *root*; raises `IssueFailed`."""
+) -> x509.Certificate:
+    """The certificate of an issuing CA of *kind* under *root*; raises `IssueFailed`."""
     content = Content(
         kind=kind,
         common_name=common_name,
         organization=organization,
-        key=key.public_key(),
+        key=key,
         not_before=_begin(now, AUTHORITY_BACKDATED, root),
         not_after=_end(now, lifetime, root),
         serial=serial,
     )
-    return Authority(certificate=_issue(root, content), key=key, above=root.sent_with_leaf)
+    return _issue(root, content)
 
 
 def _begin(now: datetime, backdated: timedelta, authority: Authority) -> datetime:
@@ -271,23 +290,24 @@ def _issue(authority: Authority, content: Content) -> x509.Certificate:
         raise IssueFailed(
             f"{authority.certificate.subject.rfc4514_string()} issues no {content.kind} certificates"
         )
-    return _sign(content, authority.certificate, authority.key)
+    return _sign(content, authority.certificate, _key_of(authority))
 
 
-def _sign(
-    content: Content, issuer: x509.Certificate | None, key: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
+def _sign(content: Content, issuer: x509.Certificate | None, key: PrivateKey) -> x509.Certificate:
     """Rehearse, lint, sign, compare, verify; *issuer* is None for a root."""
     try:
         builder = builder_for(content, issuer)
     except ValueError as error:  # a name too long, an address that is no name
         raise IssueFailed(f"{content.common_name!r} cannot be certified: {error}") from error
     algorithm = _hash_for(key)
-    rehearsal = builder.sign(_stand_in(key.curve.name), algorithm)
+    rehearsal = builder.sign(_stand_in(family_of(key.public_key())), algorithm)
     findings = lint(rehearsal, content.kind)
     if findings:
         raise LintFailed(findings)
-    certificate = builder.sign(key, algorithm)
+    try:
+        certificate = builder.sign(key, algorithm)
+    except KeyUnusable as error:  # a token that does not answer
+        raise IssueFailed(str(error)) from error
     if certificate.tbs_certificate_bytes != rehearsal.tbs_certificate_bytes:
         raise IssueFailed("what was signed is not what was rehearsed")
     _read_back(certificate, content, issuer)
@@ -306,9 +326,9 @@ def _read_back(certificate: x509.Certificate, content: Content, issuer: x509.Cer
 
 
 @cache
-def _stand_in(curve: str) -> ec.EllipticCurvePrivateKey:
+def _stand_in(family: KeyFamily) -> PrivateKey:
     """A throw-away key like the real one: it signs rehearsals, which nobody keeps."""
-    return ec.generate_private_key(ec.SECP384R1() if curve == "secp384r1" else ec.SECP256R1())
+    return new_key(KeyFamily.RSA_2048 if family.startswith("rsa") else family)
 
 
 def _issued(certificate: x509.Certificate, authority: Authority) -> Issued:

@@ -37,6 +37,15 @@ class KeyFamily(StrEnum):
     RSA_4096 = "rsa-4096"
 
 
+def family_of(key: PublicKey) -> KeyFamily:
+    """Raises ValueError for a key of no family of ours."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return {"secp256r1": KeyFamily.EC_P256, "secp384r1": KeyFamily.EC_P384}.get(
+            key.curve.name
+        ) or KeyFamily(key.curve.name)
+    return KeyFamily(f"rsa-{key.key_size}")
+
+
 class KeyUnusable(Exception):  # noqa: N818  what it is, not what went wrong in us
     """A key file cannot be used; the message names the file, the reason and what to do."""
 

@@ -11,11 +11,11 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from ocppsec.certificates.crl import reason_flag
+from ocppsec.certificates.keys import PrivateKey
 
 REQUEST_LIMIT: Final = 4096
 """Bytes.  Ours are 70 to 120."""
@@ -63,7 +63,7 @@ class Responder:
 
     issuer: x509.Certificate
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    key: PrivateKey = field(repr=False)
 
     def renew_at(self) -> datetime:
         begin, end = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc

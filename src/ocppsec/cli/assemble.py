@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from ocppsec.certificates.authority_directory import AuthorityDamaged
+from ocppsec.certificates.custody import Custody
 from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.safekeeping import TooOpen
+from ocppsec.certificates.tokens import Tokens
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.settings import Settings
 from ocppsec.csms.configuration import Configuration
@@ -26,7 +28,6 @@ DATABASE = "ocppsec.db"
 
 
 def configuration_of(settings: Settings, directory: Path) -> Configuration:
-    passphrase = settings.ca.passphrase
     return Configuration(
         state=directory,
         doors=tuple(
@@ -46,7 +47,20 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),
         upgrade_deadlines=Deadlines(**settings.upgrade.model_dump()),
-        ca_passphrase=passphrase.get_secret_value().encode() if passphrase else None,
+        custody=custody_of(settings),
+    )
+
+
+def custody_of(settings: Settings) -> Custody:
+    ca = settings.ca
+    tokens = None
+    if ca.pkcs11_module is not None and ca.pkcs11_pin is not None:
+        tokens = Tokens(Path(ca.pkcs11_module).expanduser(), ca.pkcs11_pin.get_secret_value())
+    return Custody(
+        family=ca.key_family,
+        passphrase=ca.passphrase.get_secret_value().encode() if ca.passphrase else None,
+        tokens=tokens,
+        token=ca.pkcs11_token,
     )
 
 

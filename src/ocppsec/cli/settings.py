@@ -11,6 +11,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,11 +22,14 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
+from ocppsec.certificates.issue import SHORTEST
+from ocppsec.certificates.keys import KeyFamily
 from ocppsec.cli.failure import ExitCode, Failure
-from ocppsec.upgrades.campaign.plan import seconds
+from ocppsec.upgrades.campaign.durations import seconds
 
 PREFIX = "OCPPSEC_"
 NOT_SETTINGS = {"OCPPSEC_STATE"}
@@ -83,9 +87,31 @@ class ApiSection(Section):
 
 
 class CaSection(Section):
+    key_family: KeyFamily = Field(default=KeyFamily.EC_P256, description="Of the CA's keys when they are made: ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096.")  # fmt: skip
     passphrase: SecretStr | None = Field(default=None, min_length=1, description="Encrypts the keys of the certificate authority.")  # fmt: skip
-    station_days: float = Field(default=90, gt=0, le=398, description="Days a station's certificate is valid; it is renewed after two thirds of them.")  # fmt: skip
+    pkcs11_module: str | None = Field(default=None, min_length=1, description="PKCS#11 library of the token that holds the CA's keys, such as /usr/lib/softhsm/libsofthsm2.so.")  # fmt: skip
+    pkcs11_token: str | None = Field(default=None, min_length=1, max_length=32, description="Label of the token that new keys of the CA are made in; files by default.")  # fmt: skip
+    pkcs11_pin: SecretStr | None = Field(default=None, min_length=1, description="PIN of the token's user.")
+    station_days: float = Field(default=90, le=398, description="Days a station's certificate is valid; it is renewed after two thirds of them.")  # fmt: skip
     public_url: str | None = Field(default=None, pattern=r"^http://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*)?$", max_length=200, description="Where others reach /pki of the API over plain HTTP; written into the certificates of stations (CRL, OCSP).")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _module_with_pin(self) -> "CaSection":
+        if (self.pkcs11_module is None) != (self.pkcs11_pin is None):
+            raise ValueError("pkcs11_module and pkcs11_pin go together")
+        if self.pkcs11_token is not None and self.pkcs11_module is None:
+            raise ValueError("pkcs11_token needs pkcs11_module and pkcs11_pin")
+        return self
+
+    @field_validator("station_days")
+    @classmethod
+    def _long_enough_to_renew(cls, days: float) -> float:
+        if timedelta(days=days) < SHORTEST:
+            raise ValueError(
+                f"a certificate has to live {SHORTEST.total_seconds():.0f} seconds at least ({SHORTEST / timedelta(days=1):.5f} days),"
+                " for a station needs time to ask for the next one"
+            )
+        return days
 
 
 class LogSection(Section):
@@ -153,7 +179,7 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSection,
     "upgrade": UpgradeSection,
 }
-SECRETS = ("api.token", "ca.passphrase")
+SECRETS = ("api.token", "ca.passphrase", "ca.pkcs11_pin")
 _SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
 KEYS = (*_SECTION_KEYS, "doors")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from ocppsec.certificates.custody import Custody
 from ocppsec.csms.doors import Deadlines, DoorSpec
 from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.server_certificates import OwnFiles
@@ -31,7 +32,8 @@ class Configuration:
     """What stations dial: CN of the server certificates and host in the URLs they are given."""
     organization: str
     """O of every certificate (A00.FR.404)."""
-    ca_passphrase: bytes | None = field(default=None, repr=False)
+    custody: Custody = field(default_factory=Custody)
+    """Of the keys of our CA."""
     own_certificate: OwnFiles | None = None
     """Served instead of certificates of our own CA."""
     ocsp_hosts: frozenset[str] = frozenset()

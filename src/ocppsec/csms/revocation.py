@@ -14,8 +14,8 @@ from cryptography import x509
 
 from ocppsec.certificates import crl, ocsp
 from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.certificates.hierarchy import new_authority_key
-from ocppsec.certificates.issue import issue_responder_certificate, sign_crl
+from ocppsec.certificates.issue import IssueFailed, issue_responder_certificate, sign_crl
+from ocppsec.certificates.keys import KeyFamily, family_of, new_key
 from ocppsec.certificates.safekeeping import PUBLIC_FILE, write_file
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.store import RegistryError, Store
@@ -48,6 +48,7 @@ class Revocation:
         self._issue: crl.Issue | None = None
         self._looked: datetime | None = None
         self._responder: ocsp.Responder | None = None
+        self._certifying = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._questions = 0
 
@@ -80,7 +81,13 @@ class Revocation:
         serials = frozenset(entry.serial_number for entry in entries)
         fresh = self._issue is not None and now - self._issue.this_update < crl.REPUBLISH_AFTER
         if self._list is None or not fresh or serials != self._listed:
-            await asyncio.get_running_loop().run_in_executor(None, partial(self._publish, entries, now))
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, partial(self._publish, entries, now))
+            except IssueFailed:  # its key is in a token that does not answer: the old list, as above
+                self._looked = None
+                if self._list is None:
+                    raise
+                return
             self._listed = serials
 
     def _publish(self, entries: list[crl.Entry], now: datetime) -> None:
@@ -112,7 +119,10 @@ class Revocation:
         except ocsp.BadQuestion:
             return ocsp.MALFORMED
         now = self._now()
-        responder = self._current_responder(now)
+        try:
+            responder = await self._current_responder(now)
+        except IssueFailed:  # its key is in a token that does not answer
+            return ocsp.TRY_LATER
         if not ocsp.is_about(question, responder):
             return ocsp.UNAUTHORIZED
         if self._questions >= _MOST_QUESTIONS:
@@ -127,16 +137,23 @@ class Revocation:
             self._questions -= 1
         return ocsp.answer(question, _status(found), responder, now=now)
 
-    def _current_responder(self, now: datetime) -> ocsp.Responder:
-        """Its key lives in this process alone."""
-        if self._responder is None or now >= self._responder.renew_at():
-            authority = self._authority.hierarchy.stations
-            key = new_authority_key()
-            certificate = issue_responder_certificate(
-                key.public_key(), authority, now=now, lifetime=ocsp.RESPONDER_LIFETIME, serial=self._serial()
-            )
-            self._responder = ocsp.Responder(issuer=authority.certificate, certificate=certificate, key=key)
-        return self._responder
+    async def _current_responder(self, now: datetime) -> ocsp.Responder:
+        async with self._certifying:
+            if self._responder is None or now >= self._responder.renew_at():
+                self._responder = await asyncio.get_running_loop().run_in_executor(
+                    None, self._new_responder, now
+                )
+            return self._responder
+
+    def _new_responder(self, now: datetime) -> ocsp.Responder:
+        """Its key lives in this process alone, and is of the CA's kind: who verifies the CA can verify it."""
+        authority = self._authority.hierarchy.stations
+        of_rsa = family_of(authority.certificate.public_key()).startswith("rsa")  # type: ignore[arg-type]  # ours
+        key = new_key(KeyFamily.RSA_2048 if of_rsa else KeyFamily.EC_P256)
+        certificate = issue_responder_certificate(
+            key.public_key(), authority, now=now, lifetime=ocsp.RESPONDER_LIFETIME, serial=self._serial()
+        )
+        return ocsp.Responder(issuer=authority.certificate, certificate=certificate, key=key)
 
 
 def _status(found: list[CertificateRecord]) -> ocsp.Status:

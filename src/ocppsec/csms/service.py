@@ -269,7 +269,7 @@ class Csms:
             organization=settings.organization,
             hostname=settings.hostname,
             now=self._now(),
-            passphrase=settings.ca_passphrase,
+            custody=settings.custody,
         )
 
     def _load_pepper(self) -> bytes:

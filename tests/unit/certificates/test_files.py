@@ -10,8 +10,10 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ocppsec.certificates.authority_directory import AuthorityDamaged
+from ocppsec.certificates.custody import Custody
 from ocppsec.certificates.files import load_or_create
 from ocppsec.certificates.keys import KeyFamily, KeyUnusable, save_key
 from ocppsec.certificates.pem import read_certificates, write_chain
@@ -30,6 +32,8 @@ def state(tmp_path):
 def load(state, now):
     def load(**changed):
         known = {"organization": "Example CSO", "hostname": "csms.example", "now": now}
+        if "passphrase" in changed:
+            changed["custody"] = Custody(passphrase=changed.pop("passphrase"))
         return load_or_create(state, **(known | changed))
 
     return load
@@ -219,12 +223,21 @@ def test_a_passphrase_for_keys_in_clear_is_refused(load):
         load(passphrase=b"correct horse")
 
 
-def test_a_ca_key_that_is_no_ec_key_is_refused(load, state, rsa_key):
-    """A00.FR.505: CA signatures by ECDSA; somebody put in another key."""
-    load()
-    save_key(state / "ca" / "servers.key", rsa_key)
-    with pytest.raises(KeyUnusable, match="no EC key"):
-        load()
+def test_a_ca_key_is_of_ec_unless_somebody_says_otherwise(load):
+    """A00.FR.505: CA signatures by ECDSA."""
+    found = load().hierarchy
+    for authority in (found.root, found.stations, found.servers):
+        assert authority.certificate.signature_hash_algorithm.name == "sha256"
+        assert isinstance(authority.key, ec.EllipticCurvePrivateKey)
+
+
+def test_a_family_is_for_new_keys(load):
+    """Another setting leaves the CA there is as it was: its key is what stations trust."""
+    first = load(custody=Custody(family=KeyFamily.EC_P384))
+    second = load(custody=Custody(family=KeyFamily.RSA_2048))
+    assert isinstance(first.hierarchy.root.key.curve, ec.SECP384R1)
+    assert second.root_sha256 == first.root_sha256
+    assert second.notes == ()
 
 
 @pytest.mark.parametrize("passphrase", [None, b"correct horse"])
