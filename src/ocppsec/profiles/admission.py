@@ -11,10 +11,13 @@ from datetime import datetime
 from typing import assert_never
 
 from ocppsec.certificates.facts import ClientCertificate
+from ocppsec.profiles import onboarding
 from ocppsec.profiles.identity import BadIdentity
+from ocppsec.profiles.onboarding import Pending
 from ocppsec.profiles.password import MATCHES_NOTHING
 from ocppsec.profiles.presented import (
     BasicCredentials,
+    Issuer,
     MalformedCredentials,
     PlainBasicAuth,
     PlainNothing,
@@ -24,7 +27,13 @@ from ocppsec.profiles.presented import (
     TlsNothing,
 )
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
+from ocppsec.profiles.record import (
+    AdmissionRecord,
+    CertificateRecord,
+    CertificateState,
+    Onboarding,
+    Way,
+)
 from ocppsec.profiles.refusal import RefusalReason, Refused, refuse
 
 Verify = Callable[[str, str, bytes], bool]
@@ -63,6 +72,10 @@ class Admitted:
     """True when it was only issued until now: seen in this handshake, it becomes active."""
     password_matched: int | None = None
     """Index into the record's password hashes, on profiles 1 and 2."""
+    pending: Pending | None = None
+    """Why it is kept in Pending until it comes again with something better; None for everybody else."""
+    pending_until: datetime | None = None
+    """So long."""
 
 
 def admit(
@@ -75,8 +88,12 @@ def admit(
     *,
     verify: Verify,
     owner: CertificateRecord | None = None,
+    in_use: bool = False,
 ) -> Admitted | Refused:
-    """Decide.  *owner* is who a certificate belongs to that the record does not hold; see `certificate_to_look_up`."""
+    """Decide.  *owner* is who a certificate belongs to that the record does not hold; see `certificate_to_look_up`.
+
+    *in_use*: somebody is connected at this moment by the entry that lets this station in as new.
+    """
     if isinstance(identity, BadIdentity):
         return refuse(
             RefusalReason.BAD_IDENTITY,
@@ -94,13 +111,21 @@ def admit(
         case PlainNothing() | TlsNothing():
             if profile is SecurityProfile.NONE:
                 return Admitted(profile=profile)
-            return _no(RefusalReason.CREDENTIALS_MISSING, identity, presented, "Basic credentials")
+            missing = _no(RefusalReason.CREDENTIALS_MISSING, identity, presented, "Basic credentials")
+            return _or_as_listed(missing, presented, record, profile, now, in_use=in_use)
         case PlainBasicAuth(credentials=credentials) | TlsBasicAuth(credentials=credentials):
             if profile is SecurityProfile.NONE:  # what nobody asked for is not looked at
                 return Admitted(profile=profile)
-            return _check_credentials(credentials, presented, record, profile, verify)
-        case TlsClientCertificate(certificate=certificate):
-            return _check_certificate(certificate, presented, record, owner=owner, policy=policy, now=now)
+            verdict = _check_credentials(
+                credentials, presented, record, profile, verify, now=now, in_use=in_use
+            )
+            return _or_as_listed(verdict, presented, record, profile, now, in_use=in_use)
+        case TlsClientCertificate(certificate=certificate, issuer=issuer):
+            if issuer is not None and issuer.manufacturer is not None:
+                return _check_manufacturer(certificate, issuer, presented, record, now)
+            return _check_certificate(
+                certificate, issuer, presented, record, owner=owner, policy=policy, now=now
+            )
         case _:
             assert_never(presented)
 
@@ -153,6 +178,9 @@ def _check_credentials(
     record: AdmissionRecord,
     profile: SecurityProfile,
     verify: Verify,
+    *,
+    now: datetime,
+    in_use: bool,
 ) -> Admitted | Refused:
     if isinstance(credentials, MalformedCredentials):
         return _no(RefusalReason.CREDENTIALS_MALFORMED, record.identity, presented, "Basic credentials")
@@ -162,13 +190,98 @@ def _check_credentials(
     # Without a hash the same work is done in vain, so that the time does not tell who has a password.
     for index, known in enumerate(record.password_hashes or (MATCHES_NOTHING,)):
         if verify(known, record.identity, credentials.password):
-            return Admitted(profile=profile, password_matched=index)
+            if record.onboarding is None or known != record.onboarding.password_hash:
+                return Admitted(profile=profile, password_matched=index)
+            once = onboarding.by(record.onboarding, Way.PASSWORD)
+            if once is not None:
+                return _as_new(once, presented, record, profile, now, in_use=in_use, password_matched=index)
     expected = "the registered password" if record.password_hashes else "no password: none is registered"
     return _no(RefusalReason.WRONG_PASSWORD, record.identity, presented, expected)
 
 
+def _or_as_listed(
+    verdict: Admitted | Refused,
+    presented: Presented,
+    record: AdmissionRecord,
+    profile: SecurityProfile,
+    now: datetime,
+    *,
+    in_use: bool,
+) -> Admitted | Refused:
+    """Who is only listed is not asked for what it cannot have; with a password of its own it needs no list."""
+    listed = onboarding.by(record.onboarding, Way.LISTED)
+    if listed is None or isinstance(verdict, Admitted):
+        return verdict
+    return _as_new(listed, presented, record, profile, now, in_use=in_use)
+
+
+def _as_new(
+    entry: Onboarding,
+    presented: Presented,
+    record: AdmissionRecord,
+    profile: SecurityProfile,
+    now: datetime,
+    *,
+    in_use: bool = False,
+    password_matched: int | None = None,
+) -> Admitted | Refused:
+    shut = onboarding.why_shut(entry, now, in_use=in_use)
+    if shut is not None:
+        reason, expected = shut
+        return _no(reason, record.identity, presented, expected)
+    return Admitted(
+        profile=profile,
+        password_matched=password_matched,
+        pending=Pending.ONBOARDING,
+        pending_until=entry.until,
+    )
+
+
+def _check_manufacturer(
+    certificate: ClientCertificate,
+    issuer: Issuer,
+    presented: Presented,
+    record: AdmissionRecord,
+    now: datetime,
+) -> Admitted | Refused:
+    """A00.FR.406, 804: good for one thing, to be replaced at once."""
+
+    def no(reason: RefusalReason, expected: str) -> Refused:
+        return _no(reason, record.identity, presented, expected)
+
+    entry = onboarding.by(record.onboarding, Way.CERTIFICATE)
+    if entry is None:
+        return no(RefusalReason.MANUFACTURER_CERTIFICATE, "a certificate issued by this CSMS to this station")
+    if entry.manufacturer not in (None, issuer.manufacturer):
+        return no(RefusalReason.MANUFACTURER_CERTIFICATE, f"a certificate of {entry.manufacturer}")
+    if certificate.is_ca:
+        return no(RefusalReason.MANUFACTURER_CERTIFICATE, "the certificate of a station, not of a CA")
+    if len(certificate.common_names) > 1:
+        return no(RefusalReason.SEVERAL_COMMON_NAMES, f"a certificate with CN {record.serial_number!r}")
+    if certificate.common_names != (record.serial_number,):
+        return no(
+            RefusalReason.CERTIFICATE_OF_ANOTHER_STATION, f"a certificate with CN {record.serial_number!r}"
+        )
+    owners = issuer.organizations
+    if owners is not None and not (
+        certificate.organizations and owners.issuperset(certificate.organizations)
+    ):
+        return no(RefusalReason.ORGANIZATION_MISMATCH, _organizations(owners))
+    if issuer.revoked is not None:
+        return no(RefusalReason.CERTIFICATE_REVOKED, f"a certificate in force: {issuer.revoked}")
+    if issuer.unclear is not None:
+        return no(
+            RefusalReason.CERTIFICATE_STATUS_UNKNOWN, f"a certificate known to be good: {issuer.unclear}"
+        )
+    allowed = _check_dates(certificate, issuer, presented, record, now)
+    if isinstance(allowed, Refused):
+        return allowed
+    return _as_new(entry, presented, record, SecurityProfile.TLS_CLIENT, now)
+
+
 def _check_certificate(
     certificate: ClientCertificate,
+    issuer: Issuer | None,
     presented: Presented,
     record: AdmissionRecord,
     *,
@@ -192,22 +305,50 @@ def _check_certificate(
     if certificate.common_names != (record.serial_number,):  # A00.FR.405
         return no(RefusalReason.CERTIFICATE_OF_ANOTHER_STATION, serial_number)
     if not certificate.organizations or not policy.organizations.issuperset(certificate.organizations):
-        allowed = (
-            " or ".join(repr(name) for name in sorted(policy.organizations)) or "none: no one is configured"
-        )
-        return no(RefusalReason.ORGANIZATION_MISMATCH, f"organization {allowed}")  # A00.FR.404
-    if now > certificate.not_after:
-        return no(
-            RefusalReason.CERTIFICATE_EXPIRED, f"a certificate that is valid on {now:%Y-%m-%d %H:%M} UTC"
-        )
-    if now < certificate.not_before:
-        return no(RefusalReason.CERTIFICATE_NOT_YET_VALID, f"a certificate valid on {now:%Y-%m-%d %H:%M} UTC")
+        return no(RefusalReason.ORGANIZATION_MISMATCH, _organizations(policy.organizations))  # A00.FR.404
+    expired = _check_dates(certificate, issuer, presented, record, now)
+    if isinstance(expired, Refused):
+        return expired
     if known.state is CertificateState.SUPERSEDED and not _newer_unproven(known, record):
         return no(RefusalReason.CERTIFICATE_SUPERSEDED, "the newest certificate of this station")
     return Admitted(
         profile=SecurityProfile.TLS_CLIENT,
         certificate=known.fingerprint,
         certificate_is_new=known.state is CertificateState.PENDING,
+        pending=Pending.EXPIRED if expired else None,
+        pending_until=record.expired_until if expired else None,
+    )
+
+
+def _check_dates(
+    certificate: ClientCertificate,
+    issuer: Issuer | None,
+    presented: Presented,
+    record: AdmissionRecord,
+    now: datetime,
+) -> bool | Refused:
+    """True for an expired certificate that somebody has allowed, for this station and until now (A00.FR.429).
+
+    TLS does not look at dates while such an allowance is open, so all of them are looked at here, each time.
+    """
+
+    def no(reason: RefusalReason, expected: str) -> Refused:
+        return _no(reason, record.identity, presented, f"{expected} on {now:%Y-%m-%d %H:%M} UTC")
+
+    if issuer is not None and (now < issuer.not_before or now > issuer.not_after):
+        return no(RefusalReason.ISSUER_NOT_VALID, "a certificate whose CA is trusted and valid")
+    if now < certificate.not_before:
+        return no(RefusalReason.CERTIFICATE_NOT_YET_VALID, "a certificate valid")
+    if now <= certificate.not_after:
+        return False
+    if record.expired_until is None or now > record.expired_until:
+        return no(RefusalReason.CERTIFICATE_EXPIRED, "a certificate that is valid")
+    return True
+
+
+def _organizations(allowed: frozenset[str]) -> str:
+    return "organization " + (
+        " or ".join(repr(name) for name in sorted(allowed)) or "none: no one is configured"
     )
 
 

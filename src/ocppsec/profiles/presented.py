@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import assert_never
 
 from ocppsec.certificates.facts import ClientCertificate
@@ -74,17 +75,38 @@ class TlsBasicAuth:
         return f"wss, no client certificate, {_describe(self.credentials)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """The CA that has signed a client certificate, as far as admission has to know it."""
+
+    not_before: datetime
+    not_after: datetime
+    manufacturer: str | None = None
+    """By which name it stands in the settings; None when it is our own."""
+    organizations: frozenset[str] | None = None
+    """Which O its certificates may bear; None for any."""
+    revoked: str | None = None
+    """Since when and why, when it says that it has revoked the certificate."""
+    unclear: str | None = None
+    """Why it is not known whether it has, where that has to be known."""
+
+
 @dataclass(frozen=True, slots=True)
 class TlsClientCertificate:
-    """wss:// with a client certificate that TLS has verified up to one of our roots."""
+    """wss:// with a client certificate that TLS has verified up to one of our anchors, but for its dates."""
 
     certificate: ClientCertificate
+    issuer: Issuer | None = None
+    """None: no CA that is trusted now."""
 
     def describe(self) -> str:
         names = ", ".join(f"CN {name[:64]!a}" for name in self.certificate.common_names[:3]) or "no CN"
         organizations = ", ".join(f"O {name[:64]!a}" for name in self.certificate.organizations[:3]) or "no O"
+        of_whom = (
+            f" of manufacturer {self.issuer.manufacturer}" if self.issuer and self.issuer.manufacturer else ""
+        )
         return (
-            f"wss, client certificate with {names}, {organizations}, serial number "
+            f"wss, client certificate{of_whom} with {names}, {organizations}, serial number "
             f"{self.certificate.serial_number}, valid until {self.certificate.not_after:%Y-%m-%d %H:%M} UTC"
         )
 
@@ -97,11 +119,11 @@ def presented_over_plain(credentials: Credentials) -> PlainNothing | PlainBasicA
 
 
 def presented_over_tls(
-    certificate: ClientCertificate | None, credentials: Credentials
+    certificate: ClientCertificate | None, credentials: Credentials, issuer: Issuer | None = None
 ) -> TlsNothing | TlsBasicAuth | TlsClientCertificate:
     """A certificate outweighs a Basic header, which is then not looked at (spec 14.3, step 6)."""
     if certificate is not None:
-        return TlsClientCertificate(certificate)
+        return TlsClientCertificate(certificate, issuer)
     return TlsNothing() if isinstance(credentials, Nothing) else TlsBasicAuth(credentials)
 
 

@@ -34,6 +34,12 @@ class RefusalReason(StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_NOT_YET_VALID = "certificate-not-yet-valid"
     ORGANIZATION_MISMATCH = "organization-mismatch"
+    ISSUER_NOT_VALID = "issuer-not-valid"
+    MANUFACTURER_CERTIFICATE = "manufacturer-certificate"
+    CERTIFICATE_STATUS_UNKNOWN = "certificate-status-unknown"
+    ONBOARDING_EXPIRED = "onboarding-expired"
+    ONBOARDING_IN_USE = "onboarding-in-use"
+    ONBOARDING_USED_UP = "onboarding-used-up"
     TOO_MANY_FAILURES = "too-many-failures"
     STORE_UNAVAILABLE = "store-unavailable"
 
@@ -57,6 +63,12 @@ STATUS: Final[dict[RefusalReason, int]] = {
     RefusalReason.CERTIFICATE_EXPIRED: 403,
     RefusalReason.CERTIFICATE_NOT_YET_VALID: 403,
     RefusalReason.ORGANIZATION_MISMATCH: 403,
+    RefusalReason.ISSUER_NOT_VALID: 403,
+    RefusalReason.MANUFACTURER_CERTIFICATE: 403,
+    RefusalReason.CERTIFICATE_STATUS_UNKNOWN: 403,
+    RefusalReason.ONBOARDING_EXPIRED: 403,
+    RefusalReason.ONBOARDING_IN_USE: 403,
+    RefusalReason.ONBOARDING_USED_UP: 403,
     RefusalReason.TOO_MANY_FAILURES: 429,
     RefusalReason.STORE_UNAVAILABLE: 503,
 }
@@ -126,7 +138,10 @@ _ADVICE: Final[dict[RefusalReason, str]] = {
         "A newer certificate of this station was seen already; a station drops the older one then (A02.FR.10). "
         + _BACK_BY_HAND
     ),
-    RefusalReason.CERTIFICATE_EXPIRED: "The certificate was not renewed in time. " + _BACK_BY_HAND,
+    RefusalReason.CERTIFICATE_EXPIRED: (
+        "The certificate was not renewed in time. Let this one station in with it, in Pending and to be renewed at "
+        "once: `ocppsec station allow-expired {id} --for 2h` (A00.FR.429)."
+    ),
     RefusalReason.CERTIFICATE_NOT_YET_VALID: (
         "Check the clock of this server: the certificate was issued here and is not valid yet. "
         "`ocppsec station show {id}` shows its dates."
@@ -134,6 +149,32 @@ _ADVICE: Final[dict[RefusalReason, str]] = {
     RefusalReason.ORGANIZATION_MISMATCH: (
         "The certificate belongs to another organization than this CSMS was started with (`ocppsec up "
         "--organization`). `ocppsec ca show` names the one in use; renew the certificate or correct the setting."
+    ),
+    RefusalReason.ISSUER_NOT_VALID: (
+        "The CA that issued this certificate is itself not valid now, and no allowance helps against that. "
+        "`ocppsec ca show` tells the dates of our own CAs; that of a manufacturer is replaced in [[manufacturers]]."
+    ),
+    RefusalReason.MANUFACTURER_CERTIFICATE: (
+        "A manufacturer's certificate lets a new station in once, where that was settled before. Is it new: "
+        "`ocppsec onboarding show {id}`, `ocppsec onboarding add {id} --by certificate`. A station that has a "
+        "certificate of ours has to use that."
+    ),
+    RefusalReason.CERTIFICATE_STATUS_UNKNOWN: (
+        "Its manufacturer's CA has to say that it is good (status in [[manufacturers]]) and has not. Look at the "
+        "CRL and the responder named there; `ocppsec station why {id}` quotes what was found."
+    ),
+    RefusalReason.ONBOARDING_EXPIRED: (
+        "The time in which this station could come in as new has passed. Settle it again: `ocppsec onboarding "
+        "remove {id}`, then `ocppsec onboarding add {id}`."
+    ),
+    RefusalReason.ONBOARDING_IN_USE: (
+        "Somebody is in by this entry at this moment, and it is for one. If that is this station's own dead "
+        "connection, it ends within a minute; if it is not, somebody else has the name or the password: "
+        "`ocppsec onboarding remove {id}`, and look at `ocppsec station why {id}`."
+    ),
+    RefusalReason.ONBOARDING_USED_UP: (
+        "It came in so often as was allowed and never got as far as credentials of its own. See `ocppsec onboarding "
+        "show {id}` for the reason; then `ocppsec onboarding remove {id}` and `ocppsec onboarding add {id}`."
     ),
     RefusalReason.TOO_MANY_FAILURES: (
         "Wrong passwords came before; the next attempt is looked at after a moment. Nothing is locked. "

@@ -48,6 +48,8 @@ class NewStation:
     password_hash: str | None
     added_at: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
+    target: SecurityProfile | None = None
+    """Where it differs from *profile*, which it is never below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,23 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """A00.FR.429: one station may come in with an expired certificate, for a time."""
+
+    id: str
+    identity: str
+    until: datetime
+    given_at: datetime
+    uses: int = 0
+    """How often it came in by it."""
+    used_at: datetime | None = None
+    """When it last did."""
+    ended_at: datetime | None = None
+    how: str = ""
+    """How it ended: ``renewed``, ``time-passed``, ``withdrawn``, ``replaced``, ``station-removed``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeStep:
     """One line of an upgrade's history."""
 
@@ -253,3 +272,45 @@ class SigningOrder:
     """Of a certificate that was taken."""
     revocation: str = ""
     """What came of telling the CA that it is revoked; empty while it has not been told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollover:
+    """One CSMS root following another."""
+
+    id: str
+    phase: str
+    open: bool
+    state: str
+    """The operation as JSON; only `ocppsec.upgrades.rollover` reads it."""
+    version: int
+    """Counts saves; a save that names an old version is refused."""
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloverStation:
+    """One station's part in a rollover; gone with the station, so that a new one under its name proves anew."""
+
+    rollover: str
+    identity: str
+    step: str
+    reason: str
+    """Why it is stuck; empty otherwise."""
+    state: str
+    """As `Rollover.state`."""
+    deadline: datetime | None = None
+    """When it is tried again."""
+    met_at: datetime | None = None
+    """When it last shook hands on a TLS door."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustReport:
+    """Which CSMS roots a station last said it has; gone with the station."""
+
+    identity: str
+    at: datetime
+    roots: str
+    """JSON; only `ocppsec.csms.trust` reads it."""

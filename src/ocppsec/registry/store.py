@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState, Onboarding, Stage
 from ocppsec.registry.records import (
+    Allowance,
     Attempt,
     BootFacts,
     Campaign,
@@ -21,9 +22,12 @@ from ocppsec.registry.records import (
     NewStation,
     OrderState,
     Renewal,
+    Rollover,
+    RolloverStation,
     SecurityEventRecord,
     SigningOrder,
     Station,
+    TrustReport,
     Upgrade,
     UpgradeChange,
     UpgradeStep,
@@ -60,6 +64,10 @@ class UpgradeInProgress(RegistryError):  # noqa: N818
 
 class RenewalInProgress(RegistryError):  # noqa: N818
     """The station has an open renewal; there is never more than one."""
+
+
+class RolloverInProgress(RegistryError):  # noqa: N818
+    """A root is being replaced already; there is never more than one."""
 
 
 class Superseded(RegistryError):  # noqa: N818
@@ -216,6 +224,36 @@ class Store(Protocol):
     async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
         """Newest first."""
 
+    # -- onboarding -------------------------------------------------------------------------------------
+    async def add_onboarding(self, station: NewStation, entry: Onboarding) -> Station:
+        """Register a station together with how it comes in as new; raises `AlreadyRegistered`."""
+
+    async def onboarding(self, identity: str) -> Onboarding | None: ...
+
+    async def onboardings(
+        self, *, after: str | None = None, limit: int = 100, stage: Stage | None = None
+    ) -> list[Onboarding]:
+        """At most *limit*, ordered by identity, those behind *after*; of *stage*."""
+
+    async def save_onboarding(self, entry: Onboarding) -> Onboarding:
+        """Save it, with the version that was read; raises `Superseded`, also when its station was removed."""
+
+    # -- allowances -------------------------------------------------------------------------------------
+    async def give_allowance(self, allowance: Allowance) -> Allowance:
+        """Keep a new one; one that was open ends as ``replaced``.  Raises `NotRegistered`."""
+
+    async def use_allowance(self, allowance_id: str, at: datetime) -> bool:
+        """Count a use; False when it has ended."""
+
+    async def end_allowance(self, allowance_id: str, at: datetime, how: str) -> bool:
+        """False when it had ended already."""
+
+    async def open_allowances(self) -> list[Allowance]:
+        """Oldest first."""
+
+    async def allowances(self, identity: str, *, limit: int = 20) -> list[Allowance]:
+        """Newest first; those of a removed station stay."""
+
     # -- campaigns --------------------------------------------------------------------------------------
     async def begin_campaign(
         self, campaign: Campaign, members: Sequence[CampaignMember], lines: Sequence[CampaignLine] = ()
@@ -268,6 +306,30 @@ class Store(Protocol):
         """Those whose CA was not told yet: certificates that were not taken, or were taken and are revoked."""
 
     async def set_order_revocation(self, order_id: str, words: str) -> None: ...
+
+    # -- root rollover ----------------------------------------------------------------------------------
+    async def begin_rollover(self, rollover: Rollover) -> Rollover:
+        """Keep a new open rollover; raises `RolloverInProgress`."""
+
+    async def save_rollover(self, rollover: Rollover) -> Rollover:
+        """Save it, with the version that was read; raises `Superseded`."""
+
+    async def open_rollover(self) -> Rollover | None: ...
+
+    async def rollovers(self, *, limit: int = 20) -> list[Rollover]:
+        """Newest first."""
+
+    async def save_rollover_station(self, station: RolloverStation) -> None:
+        """Keep a station's part in place of the one before; raises `NotRegistered`."""
+
+    async def rollover_stations(self, rollover_id: str) -> list[RolloverStation]:
+        """Ordered by identity."""
+
+    async def save_trust(self, report: TrustReport) -> None:
+        """Keep what a station said last; nothing when it was removed meanwhile."""
+
+    async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
+        """At most *limit* reports, ordered by identity, those behind *after*."""
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

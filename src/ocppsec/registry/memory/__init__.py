@@ -7,11 +7,11 @@ For tests and demonstrations; `tests/contract` holds it to what the SQL store do
 from ocppsec.registry.memory.attempts import Attempts
 from ocppsec.registry.memory.campaigns import Campaigns
 from ocppsec.registry.memory.events import SecurityEvents
+from ocppsec.registry.memory.onboarding import Onboarding
 from ocppsec.registry.memory.orders import Orders
 from ocppsec.registry.memory.renewals import Renewals
-from ocppsec.registry.memory.stations import Stations
 from ocppsec.registry.memory.upgrades import Upgrades
 
 
-class MemoryStore(Stations, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders):
+class MemoryStore(Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders):
     """See `ocppsec.registry.store.Store`."""

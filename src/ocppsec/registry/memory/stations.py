@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.record import AdmissionRecord
+from ocppsec.profiles.record import AdmissionRecord, Onboarding
 from ocppsec.registry.memory.certificates import Certificates, newest_first
 from ocppsec.registry.records import BootFacts, NewStation, Station
 from ocppsec.registry.store import AlreadyRegistered, Superseded
@@ -26,7 +26,7 @@ class Stations(Certificates):
             identity=station.identity,
             serial_number=station.serial_number,
             floor=station.profile,
-            target=station.profile,
+            target=station.profile if station.target is None else station.target,
             observed=None,
             added_at=station.added_at,
             labels=dict(station.labels),
@@ -65,7 +65,15 @@ class Stations(Certificates):
             password_hashes=self._passwords[identity],
             certificates=newest_first(self._of(identity)),
             registered=station.registered_at is not None,
+            onboarding=self._entry(identity),
+            expired_until=self._expired_until(identity),
         )
+
+    def _entry(self, identity: str) -> Onboarding | None:  # noqa: ARG002  another area keeps them
+        return None
+
+    def _expired_until(self, identity: str) -> datetime | None:  # noqa: ARG002  the same
+        return None
 
     async def set_password_hash(self, identity: str, password_hash: str) -> None:
         self._registered(identity)

@@ -14,14 +14,17 @@ from ocppsec.profiles.record import AdmissionRecord, CertificateRecord
 from ocppsec.registry.sql.certificates import COLUMNS as CERTIFICATE_COLUMNS
 from ocppsec.registry.sql.certificates import certificate_of
 from ocppsec.registry.sql.engine import Database, outages, understood
-from ocppsec.registry.sql.tables import certificates, passwords, stations
+from ocppsec.registry.sql.onboarding import COLUMNS as ONBOARDING_COLUMNS
+from ocppsec.registry.sql.onboarding import onboarding_of
+from ocppsec.registry.sql.tables import allowances, certificates, onboarding, passwords, stations
 from ocppsec.registry.store import StoreUnavailable
 
 _TOGETHER: Final = 500
 _GATHER_SECONDS: Final = 0.005
 """Of a storm of stations, those that come within this share a query and its thread hops."""
-_PASSWORD: Final = 5
-_CERTIFICATE: Final = 7
+_PASSWORD: Final = 6
+_CERTIFICATE: Final = 8
+_ONBOARDING: Final = _CERTIFICATE + len(CERTIFICATE_COLUMNS)
 
 # One statement, so that it sees one moment.
 _SELECT: Final = (
@@ -31,13 +34,19 @@ _SELECT: Final = (
         stations.c.floor,
         stations.c.target,
         stations.c.registered_at.is_not(None),
+        allowances.c.until,
         passwords.c.password_hash,
         passwords.c.position,
         *CERTIFICATE_COLUMNS,
+        *ONBOARDING_COLUMNS,
     )
     .select_from(
-        stations.outerjoin(passwords, passwords.c.identity == stations.c.identity).outerjoin(
-            certificates, certificates.c.identity == stations.c.identity
+        stations.outerjoin(passwords, passwords.c.identity == stations.c.identity)
+        .outerjoin(certificates, certificates.c.identity == stations.c.identity)
+        .outerjoin(onboarding, onboarding.c.identity == stations.c.identity)
+        .outerjoin(
+            allowances,
+            (allowances.c.identity == stations.c.identity) & allowances.c.ended_at.is_(None),
         )
     )
     .where(stations.c.identity.in_(bindparam("identities", expanding=True)))
@@ -104,14 +113,14 @@ def _records(rows: Sequence[Sequence[Any]]) -> dict[str, AdmissionRecord]:
 
 
 def _record(rows: list[Sequence[Any]]) -> AdmissionRecord:
-    identity, serial_number, floor, target, registered = rows[0][:_PASSWORD]
+    identity, serial_number, floor, target, registered, expired_until = rows[0][:_PASSWORD]
     # Passwords times certificates: each once, in the order they came.
     hashes = {row[_PASSWORD + 1]: row[_PASSWORD] for row in rows if row[_PASSWORD] is not None}
     held: dict[str, CertificateRecord] = {}
     for row in rows:
         fingerprint = row[_CERTIFICATE]
         if fingerprint is not None and fingerprint not in held:
-            held[fingerprint] = certificate_of(row[_CERTIFICATE:])
+            held[fingerprint] = certificate_of(row[_CERTIFICATE:_ONBOARDING])
     return AdmissionRecord(
         identity=identity,
         serial_number=serial_number,
@@ -120,6 +129,8 @@ def _record(rows: list[Sequence[Any]]) -> AdmissionRecord:
         password_hashes=tuple(hashes.values()),
         certificates=tuple(held.values()),
         registered=bool(registered),
+        onboarding=onboarding_of(rows[0][_ONBOARDING:]),
+        expired_until=expired_until,
     )
 
 

@@ -14,7 +14,7 @@ from ocppsec.registry.records import (
     Station,
     UpgradeStatus,
 )
-from ocppsec.registry.sql import certificates
+from ocppsec.registry.sql import allowances, certificates
 from ocppsec.registry.sql.tables import Profile, passwords, renewals, upgrades
 from ocppsec.registry.sql.tables import stations as table
 from ocppsec.registry.store import AlreadyRegistered, NotRegistered, Superseded
@@ -65,7 +65,7 @@ async def add(connection: AsyncConnection, station: NewStation) -> Station:
         "identity": station.identity,
         "serial_number": station.serial_number,
         "floor": station.profile,
-        "target": station.profile,
+        "target": station.profile if station.target is None else station.target,
         "added_at": station.added_at,
         "labels": dict(station.labels),
     }
@@ -95,6 +95,7 @@ async def remove(connection: AsyncConnection, identity: str, at: datetime | None
     gone = (upgrades.c.identity == identity) & (upgrades.c.status == UpgradeStatus.OPEN)
     await connection.execute(delete(upgrades).where(gone))
     await connection.execute(delete(renewals).where((renewals.c.identity == identity) & renewals.c.open))
+    await allowances.end_of_station(connection, identity, at)
     return True
 
 

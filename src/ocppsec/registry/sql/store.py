@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
+from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState, Onboarding, Stage
 from ocppsec.registry.records import (
+    Allowance,
     Attempt,
     BootFacts,
     Campaign,
@@ -30,10 +31,12 @@ from ocppsec.registry.records import (
     UpgradeStep,
 )
 from ocppsec.registry.sql import (
+    allowances,
     attempts,
     campaigns,
     certificates,
     events,
+    onboarding,
     orders,
     renewals,
     stations,
@@ -221,6 +224,38 @@ class SqlStore:
 
     async def renewals(self, identity: str, *, limit: int = 20) -> list[Renewal]:
         return await self._read(renewals.of_station, identity, limit)
+
+    # -- onboarding -------------------------------------------------------------------------------------
+    async def add_onboarding(self, station: NewStation, entry: Onboarding) -> Station:
+        taken = AlreadyRegistered(f"identity {station.identity!r} or its serial number is registered")
+        return await self._write(taken, onboarding.add, station, entry)
+
+    async def onboarding(self, identity: str) -> Onboarding | None:
+        return await self._read(onboarding.one, identity)
+
+    async def onboardings(
+        self, *, after: str | None = None, limit: int = 100, stage: Stage | None = None
+    ) -> list[Onboarding]:
+        return await self._read(onboarding.some, after, limit, stage)
+
+    async def save_onboarding(self, entry: Onboarding) -> Onboarding:
+        return await self._write(None, onboarding.save, entry)
+
+    # -- allowances -------------------------------------------------------------------------------------
+    async def give_allowance(self, allowance: Allowance) -> Allowance:
+        return await self._write(None, allowances.give, allowance)
+
+    async def use_allowance(self, allowance_id: str, at: datetime) -> bool:
+        return await self._write(None, allowances.use, allowance_id, at)
+
+    async def end_allowance(self, allowance_id: str, at: datetime, how: str) -> bool:
+        return await self._write(None, allowances.end, allowance_id, at, how)
+
+    async def open_allowances(self) -> list[Allowance]:
+        return await self._read(allowances.all_open)
+
+    async def allowances(self, identity: str, *, limit: int = 20) -> list[Allowance]:
+        return await self._read(allowances.of_station, identity, limit)
 
     # -- campaigns --------------------------------------------------------------------------------------
     async def begin_campaign(

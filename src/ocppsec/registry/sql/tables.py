@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.record import CertificateState
+from ocppsec.profiles.record import CertificateState, Stage, Way
 from ocppsec.registry.records import AttemptOutcome, OrderState, UpgradeStatus
 
 
@@ -275,6 +275,48 @@ signing_orders: Final = Table(
     Index("ix_signing_orders_state_revocation", "state", "revocation"),
 )
 
+onboarding: Final = Table(
+    "onboarding",
+    metadata,
+    Column("identity", String(48), ForeignKey("stations.identity", ondelete="CASCADE"), primary_key=True),
+    _needed("way", Word(Way)),
+    _needed("stage", Word(Stage), index=True),
+    _needed("target", Profile),
+    _needed("until", Moment),
+    _needed("most_connections", Integer),
+    _needed("added_at", Moment),
+    _needed("connections", Integer),
+    Column("password_hash", Text),
+    Column("manufacturer", String(64)),
+    _needed("reason", Text),
+    Column("first_at", Moment),
+    Column("own_at", Moment),
+    Column("ended_at", Moment),
+    _needed("version", Integer),
+)
+
+allowances: Final = Table(
+    "allowances",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    # Without a foreign key: that it was given and used stays told when its station is gone.
+    _needed("identity", String(48), index=True),
+    _needed("until", Moment),
+    _needed("given_at", Moment),
+    _needed("uses", Integer),
+    Column("used_at", Moment),
+    Column("ended_at", Moment),
+    _needed("how", String(20)),
+    Index(
+        "uq_allowances_open",
+        "identity",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
 campaigns: Final = Table(
     "campaigns",
     metadata,
@@ -310,4 +352,46 @@ campaign_lines: Final = Table(
     _needed("at", Moment),
     _needed("what", Text),
     _needed("detail", Text),
+)
+
+rollovers: Final = Table(
+    "rollovers",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    _needed("phase", String(20)),
+    _needed("open", Boolean),
+    _needed("state", Text),
+    _needed("version", Integer),
+    _needed("started_at", Moment),
+    Column("ended_at", Moment),
+    Index(
+        "uq_rollovers_open", "open", unique=True, sqlite_where=text("open"), postgresql_where=text("open")
+    ),
+)
+
+rollover_stations: Final = Table(
+    "rollover_stations",
+    metadata,
+    Column("rollover", String(64), ForeignKey("rollovers.id", ondelete="CASCADE"), primary_key=True),
+    Column(
+        "identity",
+        String(48),
+        ForeignKey("stations.identity", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    _needed("step", Text),
+    _needed("reason", Text),
+    _needed("state", Text),
+    Column("deadline", Moment),
+    Column("met_at", Moment),
+)
+
+trust_reports: Final = Table(
+    "trust_reports",
+    metadata,
+    Column("identity", String(48), ForeignKey("stations.identity", ondelete="CASCADE"), primary_key=True),
+    _needed("at", Moment),
+    _needed("roots", Text),
 )
