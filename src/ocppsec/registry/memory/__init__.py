@@ -10,8 +10,9 @@ from ocppsec.registry.memory.events import SecurityEvents
 from ocppsec.registry.memory.onboarding import Onboarding
 from ocppsec.registry.memory.orders import Orders
 from ocppsec.registry.memory.renewals import Renewals
+from ocppsec.registry.memory.rollovers import Rollovers
 from ocppsec.registry.memory.upgrades import Upgrades
 
 
-class MemoryStore(Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders):
+class MemoryStore(Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders, Rollovers):
     """See `ocppsec.registry.store.Store`."""

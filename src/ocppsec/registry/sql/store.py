@@ -23,9 +23,12 @@ from ocppsec.registry.records import (
     NewStation,
     OrderState,
     Renewal,
+    Rollover,
+    RolloverStation,
     SecurityEventRecord,
     SigningOrder,
     Station,
+    TrustReport,
     Upgrade,
     UpgradeChange,
     UpgradeStep,
@@ -39,6 +42,7 @@ from ocppsec.registry.sql import (
     onboarding,
     orders,
     renewals,
+    rollovers,
     stations,
     upgrades,
 )
@@ -308,6 +312,31 @@ class SqlStore:
 
     async def set_order_revocation(self, order_id: str, words: str) -> None:
         await self._write(None, orders.set_revocation, order_id, words)
+
+    # -- root rollover ----------------------------------------------------------------------------------
+    async def begin_rollover(self, rollover: Rollover) -> Rollover:
+        return await self._write(rollovers.in_progress(), rollovers.begin, rollover)
+
+    async def save_rollover(self, rollover: Rollover) -> Rollover:
+        return await self._write(None, rollovers.save, rollover)
+
+    async def open_rollover(self) -> Rollover | None:
+        return await self._read(rollovers.the_open_one)
+
+    async def rollovers(self, *, limit: int = 20) -> list[Rollover]:
+        return await self._read(rollovers.newest, limit)
+
+    async def save_rollover_station(self, station: RolloverStation) -> None:
+        await self._write(stations.not_registered(station.identity), rollovers.save_station, station)
+
+    async def rollover_stations(self, rollover_id: str) -> list[RolloverStation]:
+        return await self._read(rollovers.stations_of, rollover_id)
+
+    async def save_trust(self, report: TrustReport) -> None:
+        await self._write(None, rollovers.save_trust, report)
+
+    async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
+        return await self._read(rollovers.trust, after, limit)
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:
