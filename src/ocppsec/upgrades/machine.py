@@ -64,6 +64,7 @@ ARROWS: Final = (
     Arrow(Triggering, Signing, "SignCertificate came first"),
     Arrow(AwaitingCsr, Signing, "SignCertificate"),
     Arrow(AwaitingCsr, Triggering, "none in time, or station came back"),
+    Arrow(Signing, Signing, "a person has to approve it first"),
     Arrow(Signing, DeliveringCertificate, "signed"),
     Arrow(DeliveringCertificate, WritingProfile, "Accepted, or never answered"),
     Arrow(DeliveringCertificate, Signing, "Rejected, newer request here"),
@@ -135,6 +136,9 @@ From every step:
 
 A CALL that gets no answer is sent again in the same step, a few times. A lost connection leaves the step as it
 is; its CALL is sent again when the station is back.
+
+When the CSMS was away itself, the step begins anew with all of its time. What a station did meanwhile, going back to its
+old profile for instance, is not counted against it; 25 times in each upgrade from one profile to the next.
 
 | state | step |
 |---|---|

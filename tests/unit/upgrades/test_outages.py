@@ -13,7 +13,7 @@ from ocppsec.upgrades.exchange import (
     StationBooted,
     StationConnected,
 )
-from ocppsec.upgrades.path import MOST_OUTAGES, MOST_ROUNDS
+from ocppsec.upgrades.path import MOST_ARRIVALS, MOST_OUTAGES, MOST_ROUNDS
 from ocppsec.upgrades.restart import MOST_RESETS
 from ocppsec.upgrades.states import (
     Arming,
@@ -126,3 +126,12 @@ def test_turned_away_by_a_fault_of_ours(state, excused):
     assert (after.progress.outage, after.progress.outages, effects) == (excused, int(excused), ())
     assert same_step(state, after)
     assert decide(after, OurOutage()) == (after, ())
+
+
+def test_an_outage_takes_no_arrival():
+    """Connections on the new profile that ended with our process are not among the few that may drop."""
+    state = Arrived(progress=replace(SWITCHED, arrivals=MOST_ARRIVALS))
+    state, _ = resume(state, None)
+    state, _ = decide(state, StationConnected(2))
+    assert isinstance(state, Arrived)
+    assert state.progress.arrivals == 1
