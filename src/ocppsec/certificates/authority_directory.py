@@ -3,6 +3,9 @@
 A key is written before its certificate, so whatever a kill leaves behind is a key without a certificate: it
 gets its certificate at the next start.  The other way round, something was lost or taken away, and then we
 say what is missing rather than quietly begin a new hierarchy that no station trusts.
+
+The key of the root may be kept on another machine (`custody`); then the CAs under it are certified there, and
+until they are, there is nothing to work with.
 """
 
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from ocppsec.certificates.custody import Custody
 from ocppsec.certificates.hierarchy import Hierarchy, Serials
 from ocppsec.certificates.issue import Authority
 from ocppsec.certificates.keys import PrivateKey
+from ocppsec.certificates.lint import Kind
 from ocppsec.certificates.pem import BadPem, read_certificate, write_chain
 from ocppsec.certificates.safekeeping import PUBLIC_FILE, write_file
 
@@ -25,6 +29,14 @@ Create = Callable[[PrivateKey], Authority]
 
 class AuthorityDamaged(Exception):  # noqa: N818  what it is, not what went wrong in us
     """The files of the CA do not fit together; the message says what is missing and what to do."""
+
+
+class NotCertifiedYet(AuthorityDamaged):
+    """The root's key is elsewhere, and it has not signed yet what we need."""
+
+
+ISSUERS = {"stations": Kind.STATION_ISSUER, "servers": Kind.SERVER_ISSUER}
+"""The CAs under the root, by the names of their files."""
 
 
 class AuthorityDirectory:
@@ -38,10 +50,7 @@ class AuthorityDirectory:
         self.notes: list[str] = []
 
     def load_or_create(self, organization: str) -> Hierarchy:
-        def new_root(key: PrivateKey) -> Authority:
-            return hierarchy.create_root(
-                key, organization=organization, now=self._now, serial=self._serials()
-            )
+        """Raises `AuthorityDamaged`, `KeyUnusable`, `TooOpen`, `IssueFailed`, OSError."""
 
         def new_station_issuer(key: PrivateKey) -> Authority:
             return hierarchy.create_station_issuer(root, key, now=self._now, serial=self._serials())
@@ -49,11 +58,34 @@ class AuthorityDirectory:
         def new_server_issuer(key: PrivateKey) -> Authority:
             return hierarchy.create_server_issuer(root, key, now=self._now, serial=self._serials())
 
-        self._require_root_of_issuers()
-        root = self._one("root", new_root, issuer=None)
+        root = self.load_or_create_root(organization)
         stations = self._one("stations", new_station_issuer, issuer=root)
         servers = self._one("servers", new_server_issuer, issuer=root)
         return Hierarchy(root=root, stations=stations, servers=servers)
+
+    def load_or_create_root(self, organization: str) -> Authority:
+        """The root alone: all there is on the machine of an offline root."""
+
+        def new_root(key: PrivateKey) -> Authority:
+            return hierarchy.create_root(
+                key, organization=organization, now=self._now, serial=self._serials()
+            )
+
+        self._require_root_of_issuers()
+        return self._one("root", new_root, issuer=None)
+
+    def load_issuer(self, name: str, root: Authority) -> Authority:
+        """The CA *name* of `ISSUERS`, which has to be there, under *root*; nothing is created."""
+        key = self._custody.key(self._directory / f"{name}.key")
+        return self._loaded(self._directory / f"{name}.pem", key, root)
+
+    def issuer_key(self, name: str) -> PrivateKey:
+        """The key of the CA *name* of `ISSUERS`, made when there is none: for a request."""
+        path = self._directory / f"{name}.key"
+        key = self._custody.key_or_new(path, name)
+        if key is None:
+            raise AuthorityDamaged(f"{path} says that this key is elsewhere: only the root's can be")
+        return key
 
     def _require_root_of_issuers(self) -> None:
         """A root is never made when there are CAs that an older one signed."""
@@ -75,19 +107,28 @@ class AuthorityDirectory:
         key = self._custody.key_or_new(key_path, name)
         if certificate_path.exists():
             return self._loaded(certificate_path, key, issuer)
+        if key is None or (issuer is not None and issuer.key is None):
+            raise NotCertifiedYet(
+                f"{certificate_path} is missing, and the root's key is not on this machine: write a request with"
+                " ocppsec ca request, have it signed where the key is, and bring the answer with ocppsec ca import"
+            )
         authority = create(key)
         write_file(certificate_path, write_chain((authority.certificate,)).encode(), mode=PUBLIC_FILE)
         self.notes.append(f"created {certificate_path}")
         return authority
 
-    def _loaded(self, path: Path, key: PrivateKey, issuer: Authority | None) -> Authority:
+    def _loaded(self, path: Path, key: PrivateKey | None, issuer: Authority | None) -> Authority:
         try:
             certificate = read_certificate(path.read_bytes())
         except BadPem as error:
             raise AuthorityDamaged(
                 f"{path} cannot be read ({error.reason}): restore it from a backup"
             ) from error
-        if certificate.public_key() != key.public_key():
+        if key is None and issuer is not None:
+            raise AuthorityDamaged(
+                f"{path.with_suffix('.key')} says that this key is elsewhere: only the root's can be"
+            )
+        if key is not None and certificate.public_key() != key.public_key():
             raise AuthorityDamaged(f"{path} and {path.with_suffix('.key')} do not belong together")
         if not _is_issued_by(certificate, issuer.certificate if issuer else certificate):
             raise AuthorityDamaged(f"{path} was not issued by {path.with_name('root.pem')}")

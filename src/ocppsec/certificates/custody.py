@@ -1,8 +1,9 @@
 """Where the private keys of the CAs are: a file, encrypted or not, or a token that never gives them away.
 
 For each key there is a file in the directory of the hierarchy, and it says where the key is: it holds the key, or
-the PKCS#11 URI (RFC 7512) of the key in a token.  So a directory that is copied or moved keeps its keys, and each
-key may be somewhere else.
+the PKCS#11 URI (RFC 7512) of the key in a token, or that it is not on this machine.  So a directory that is copied
+or moved keeps its keys, each key may be somewhere else, and a key that was lost is not taken for one that is kept
+elsewhere.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, writ
 from ocppsec.certificates.tokens import SCHEME, KeyPlace, Tokens, new_label
 
 _URI_LIMIT = 1000
+_ELSEWHERE = b"elsewhere: this key is not on this machine\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """On another machine, which signs by file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +35,20 @@ class Custody:
     token: str | None = None
     """Label of the token new keys are made in; None for files."""
 
-    def key(self, path: Path) -> PrivateKey:
-        """The key that *path* holds or names; raises `KeyUnusable`, `TooOpen`, FileNotFoundError."""
-        place = place_in(path)
-        if place is None:
-            return load_key(path, self.passphrase)
+    def key(self, path: Path) -> PrivateKey | None:
+        """The key that *path* holds or names, None for one elsewhere.
+
+        Raises `KeyUnusable`, `TooOpen`, FileNotFoundError.
+        """
+        match place_in(path):
+            case Elsewhere():
+                return None
+            case None:
+                return load_key(path, self.passphrase)
+            case KeyPlace() as place:
+                return self._in_token(path, place)
+
+    def _in_token(self, path: Path, place: KeyPlace) -> PrivateKey:
         key = self._tokens(path).key(place)
         if key is None:
             raise KeyUnusable(
@@ -41,10 +57,10 @@ class Custody:
             )
         return key
 
-    def key_or_new(self, path: Path, name: str) -> PrivateKey:
-        """The key that *path* holds or names, made when there is none: in a token under a label with *name*.
+    def key_or_new(self, path: Path, name: str) -> PrivateKey | None:
+        """As `key`, but made when there is none: in a token under a label with *name*.
 
-        Whatever a kill leaves behind, the next call finds or completes.
+        The place is written before the key is made, so whatever a kill leaves behind, the next call completes.
         """
         if not path.exists():
             if self.token is None:
@@ -53,11 +69,11 @@ class Custody:
                 return key
             place = KeyPlace(token=self.token, label=new_label(name))
             write_file(path, f"{place.uri()}\n".encode("ascii"), mode=PRIVATE_FILE)
-        place_there = place_in(path)
-        if place_there is None:
-            return load_key(path, self.passphrase)
+        named = place_in(path)
+        if not isinstance(named, KeyPlace):
+            return self.key(path)
         tokens = self._tokens(path)
-        return tokens.key(place_there) or tokens.new_key(place_there, self.family)
+        return tokens.key(named) or tokens.new_key(named, self.family)
 
     def _tokens(self, path: Path) -> Tokens:
         if self.tokens is None:
@@ -67,10 +83,17 @@ class Custody:
         return self.tokens
 
 
-def place_in(path: Path) -> KeyPlace | None:
-    """The token's key that *path* names, None when *path* holds the key itself."""
+def keep_elsewhere(path: Path) -> None:
+    """From now on *path* says that the key is not on this machine."""
+    write_file(path, _ELSEWHERE, mode=PRIVATE_FILE)
+
+
+def place_in(path: Path) -> KeyPlace | Elsewhere | None:
+    """Where *path* says that the key is, None when it holds the key itself."""
     require_private(path)
     content = path.read_bytes()
+    if content == _ELSEWHERE:
+        return Elsewhere()
     if not content.startswith(SCHEME.encode("ascii")):
         return None
     try:
