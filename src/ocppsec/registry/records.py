@@ -196,7 +196,8 @@ class Campaign:
 
     id: str
     name: str
-    target: SecurityProfile
+    target: SecurityProfile | None
+    """Where its stations are raised to; None when it does something else with them."""
     status: str
     reason: str
     """Why it stands still or has ended; empty otherwise."""
@@ -237,7 +238,35 @@ class CampaignChange:
     """With the version that was read; the store saves version + 1."""
     members: tuple[CampaignMember, ...] = ()
     """Those that changed."""
+    joined: tuple[CampaignMember, ...] = ()
+    """Late comers: new rows."""
     lines: tuple[CampaignLine, ...] = ()
+
+
+class ErrandStatus(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    LOST = "lost"
+    """Failed, and the station did not come back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What a campaign does at one station, of the kinds that have no other row to tell how it went."""
+
+    id: str
+    identity: str
+    kind: str
+    status: ErrandStatus
+    reason: str
+    """Why it failed; empty otherwise."""
+    state: str
+    """How far it is, as JSON; only `ocppsec.csms.errands` reads it."""
+    version: int
+    """Counts saves; a save that names an old version is refused."""
+    started_at: datetime
+    ended_at: datetime | None = None
 
 
 class OrderState(StrEnum):

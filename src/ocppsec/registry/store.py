@@ -19,6 +19,7 @@ from ocppsec.registry.records import (
     CampaignChange,
     CampaignLine,
     CampaignMember,
+    Errand,
     NewStation,
     OrderState,
     Renewal,
@@ -283,6 +284,14 @@ class Store(Protocol):
 
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         """Oldest first."""
+
+    async def begin_errand(self, errand: Errand) -> Errand:
+        """Keep a new open errand; one that has this id already stays as it is.  Raises `NotRegistered`."""
+
+    async def save_errand(self, errand: Errand) -> Errand:
+        """Save it, with the version that was read; raises `Superseded`, also when its station was removed."""
+
+    async def errand(self, errand_id: str) -> Errand | None: ...
 
     # -- orders at other CAs ----------------------------------------------------------------------------
     async def add_order(self, order: SigningOrder) -> None:

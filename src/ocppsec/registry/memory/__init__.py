@@ -6,6 +6,7 @@ For tests and demonstrations; `tests/contract` holds it to what the SQL store do
 
 from ocppsec.registry.memory.attempts import Attempts
 from ocppsec.registry.memory.campaigns import Campaigns
+from ocppsec.registry.memory.errands import Errands
 from ocppsec.registry.memory.events import SecurityEvents
 from ocppsec.registry.memory.onboarding import Onboarding
 from ocppsec.registry.memory.orders import Orders
@@ -14,5 +15,7 @@ from ocppsec.registry.memory.rollovers import Rollovers
 from ocppsec.registry.memory.upgrades import Upgrades
 
 
-class MemoryStore(Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders, Rollovers):
+class MemoryStore(
+    Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders, Rollovers, Errands
+):
     """See `ocppsec.registry.store.Store`."""

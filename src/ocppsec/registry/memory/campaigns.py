@@ -31,7 +31,8 @@ class Campaigns(Base):
             raise Superseded(f"campaign {change.campaign.id} was saved by somebody else, or is gone")
         saved = replace(change.campaign, version=stored.version + 1)
         self._campaigns[saved.id] = saved
-        self._members[saved.id].update({member.position: member for member in change.members})
+        changed = (*change.members, *change.joined)
+        self._members[saved.id].update({member.position: member for member in changed})
         self._lines[saved.id].extend(change.lines)
         return saved
 

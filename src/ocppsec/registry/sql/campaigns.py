@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Campaign, CampaignChange, CampaignLine, CampaignMember
 from ocppsec.registry.sql.tables import campaign_lines, campaign_members
 from ocppsec.registry.sql.tables import campaigns as table
@@ -22,6 +23,8 @@ _FIELDS: Final = (
     "started_at",
     "ended_at",
 )
+_NO_TARGET: Final = SecurityProfile.NONE
+"""The column is older than campaigns that raise nobody; none ever led to profile 0."""
 _CHANGING: Final = ("status", "reason", "state", "ended_at")
 _OF_MEMBER: Final = ("identity", "position", "status", "reason", "state")
 _CHANGE_MEMBER: Final = (
@@ -39,13 +42,9 @@ async def begin(
     members: Sequence[CampaignMember],
     lines: Sequence[CampaignLine],
 ) -> Campaign:
-    await connection.execute(insert(table), {name: getattr(campaign, name) for name in _FIELDS})
-    if members:
-        rows = [
-            {"campaign": campaign.id, **{name: getattr(member, name) for name in _OF_MEMBER}}
-            for member in members
-        ]
-        await connection.execute(insert(campaign_members), rows)
+    values = {name: getattr(campaign, name) for name in _FIELDS}
+    await connection.execute(insert(table), values | {"target": campaign.target or _NO_TARGET})
+    await _add_members(connection, campaign.id, members)
     await _add_lines(connection, campaign.id, lines)
     return campaign
 
@@ -71,6 +70,7 @@ async def save(connection: AsyncConnection, change: CampaignChange) -> Campaign:
             for member in change.members
         ]
         await connection.execute(_CHANGE_MEMBER, rows)
+    await _add_members(connection, wanted.id, change.joined)
     await _add_lines(connection, wanted.id, change.lines)
     stored = await one(connection, wanted.id)
     assert stored is not None
@@ -125,7 +125,21 @@ async def _select(
         chosen = chosen.where(which)
     if limit is not None:
         chosen = chosen.limit(max(0, limit))
-    return [Campaign(**row._mapping) for row in await connection.execute(chosen)]  # noqa: SLF001
+    return [
+        Campaign(**{**row._mapping, "target": row.target or None})  # noqa: SLF001
+        for row in await connection.execute(chosen)
+    ]
+
+
+async def _add_members(
+    connection: AsyncConnection, campaign_id: str, members: Sequence[CampaignMember]
+) -> None:
+    if members:
+        rows = [
+            {"campaign": campaign_id, **{name: getattr(member, name) for name in _OF_MEMBER}}
+            for member in members
+        ]
+        await connection.execute(insert(campaign_members), rows)
 
 
 async def _add_lines(connection: AsyncConnection, campaign_id: str, lines: Sequence[CampaignLine]) -> None:

@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import (
     BootFacts,
+    ErrandStatus,
     NewStation,
     Station,
     UpgradeStatus,
 )
 from ocppsec.registry.sql import allowances, certificates
-from ocppsec.registry.sql.tables import Profile, passwords, renewals, upgrades
+from ocppsec.registry.sql.tables import Profile, errands, passwords, renewals, upgrades
 from ocppsec.registry.sql.tables import stations as table
 from ocppsec.registry.store import AlreadyRegistered, NotRegistered, Superseded
 
@@ -95,6 +96,8 @@ async def remove(connection: AsyncConnection, identity: str, at: datetime | None
     gone = (upgrades.c.identity == identity) & (upgrades.c.status == UpgradeStatus.OPEN)
     await connection.execute(delete(upgrades).where(gone))
     await connection.execute(delete(renewals).where((renewals.c.identity == identity) & renewals.c.open))
+    gone = (errands.c.identity == identity) & (errands.c.status == ErrandStatus.OPEN)
+    await connection.execute(delete(errands).where(gone))
     await allowances.end_of_station(connection, identity, at)
     return True
 

@@ -20,6 +20,7 @@ from ocppsec.registry.records import (
     CampaignChange,
     CampaignLine,
     CampaignMember,
+    Errand,
     NewStation,
     OrderState,
     Renewal,
@@ -38,6 +39,7 @@ from ocppsec.registry.sql import (
     attempts,
     campaigns,
     certificates,
+    errands,
     events,
     onboarding,
     orders,
@@ -291,6 +293,15 @@ class SqlStore:
 
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         return await self._read(campaigns.lines_of, campaign_id)
+
+    async def begin_errand(self, errand: Errand) -> Errand:
+        return await self._write(None, errands.begin, errand)
+
+    async def save_errand(self, errand: Errand) -> Errand:
+        return await self._write(None, errands.save, errand)
+
+    async def errand(self, errand_id: str) -> Errand | None:
+        return await self._read(errands.one, errand_id)
 
     # -- orders at other CAs ----------------------------------------------------------------------------
     async def add_order(self, order: SigningOrder) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateState, Stage, Way
-from ocppsec.registry.records import AttemptOutcome, OrderState, UpgradeStatus
+from ocppsec.registry.records import AttemptOutcome, ErrandStatus, OrderState, UpgradeStatus
 
 
 class Moment(TypeDecorator[datetime]):
@@ -394,4 +394,20 @@ trust_reports: Final = Table(
     Column("identity", String(48), ForeignKey("stations.identity", ondelete="CASCADE"), primary_key=True),
     _needed("at", Moment),
     _needed("roots", Text),
+)
+
+errands: Final = Table(
+    "errands",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    # Without a foreign key: how an errand ended stays told when its station is gone.
+    _needed("identity", String(48), index=True),
+    _needed("kind", String(20)),
+    _needed("status", Word(ErrandStatus)),
+    _needed("reason", Text),
+    _needed("state", Text),
+    _needed("version", Integer),
+    _needed("started_at", Moment),
+    Column("ended_at", Moment),
 )
