@@ -128,6 +128,7 @@ class UpgradeSection(Section):
     report: Duration = Field(default=30, description="Wait for NotifyReport.")
     csr: Duration = Field(default=180, description="Wait for SignCertificate: small controllers need minutes for an RSA key.")  # fmt: skip
     signing: Duration = Field(default=60, description="Wait for the certificate authority.")
+    approval: Duration = Field(default=86_400, description="Wait for a person to approve the certificate request, where ca.approval wants one.")  # fmt: skip
     boot: Duration = Field(default=600, description="From Reset to the boot on the new profile; its connection attempts are added.")  # fmt: skip
     scheduled: Duration = Field(default=86_400, description="The same when the station restarts later, after its transactions.")  # fmt: skip
     reset_pause: Duration = Field(default=60, description="Between a refused Reset and the next.")

@@ -18,6 +18,8 @@ from ocppsec.ocppj.messages import (
 )
 from ocppsec.upgrades.exchange import (
     Answered,
+    ApprovalGiven,
+    ApprovalNeeded,
     CallRefused,
     CallTimedOut,
     CsrReceived,
@@ -25,6 +27,7 @@ from ocppsec.upgrades.exchange import (
     Event,
     LinkLost,
     Note,
+    Sign,
     Signed,
     SigningRefused,
 )
@@ -37,6 +40,7 @@ from ocppsec.upgrades.path import (
     errands,
     fail,
     stay,
+    to_approval,
     to_delivery,
     to_profile,
     to_request,
@@ -151,8 +155,25 @@ def signing(state: Signing, event: Event) -> Move:
             return to_delivery(state, chain, fingerprint)
         case SigningRefused(reasons=reasons):
             return _request_refused(state, reasons)
+        case ApprovalNeeded(request) if not state.waits_for:
+            return to_approval(state, request)
+        case ApprovalNeeded(request) if request != state.waits_for:
+            waiting = replace(state, waits_for=request)  # within the same time: asking again buys none
+            return waiting, (Note(describe(waiting), "the station has asked again, with another key"),)
+        case ApprovalGiven() if state.waits_for:
+            return state, (Sign(state.csr),)
+        case CsrReceived(csr) if csr != state.csr and state.waits_for:
+            # The station may have thrown the older key away, and nothing was signed for it.
+            return replace(state, csr=csr), (Sign(csr),)
         case CsrReceived(csr) if csr != state.csr:
             return stay(replace(state, newer=csr))
+        case DeadlinePassed() if state.waits_for:
+            waited = duration(state.progress.plan.deadlines.approval)
+            return fail(
+                state,
+                f"Nobody approved the station's certificate request {state.waits_for} within {waited}."
+                " Begin the upgrade again, and approve the request that then comes: ocppsec csr list.",
+            )
         case DeadlinePassed():
             waited = duration(state.progress.plan.deadlines.signing)
             return fail(

@@ -73,6 +73,19 @@ class SigningRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalNeeded:
+    """A person has to approve the request of the last `Sign` first."""
+
+    request: str
+    """What it is called when it is approved."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGiven:
+    """The request that waited for a person was approved."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportReceived:
     report: NotifyReportRequest
 
@@ -107,6 +120,8 @@ Event = (
     | CsrReceived
     | Signed
     | SigningRefused
+    | ApprovalNeeded
+    | ApprovalGiven
     | ReportReceived
     | DeadlinePassed
     | HandshakeSeen

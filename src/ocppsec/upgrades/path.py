@@ -138,6 +138,13 @@ def to_signing(progress: Progress, csr: str, detail: str = "") -> Move:
     return enter(Signing(progress=progress, csr=csr), detail)
 
 
+def to_approval(state: Signing, request: str) -> Move:
+    """It is not signed before a person has said so: nothing is to be done here until then."""
+    progress = replace(state.progress, step_number=state.progress.step_number + 1)
+    waiting = replace(state, progress=progress, waits_for=request)
+    return waiting, (Note(describe(waiting), f"request {request}"),)
+
+
 def to_delivery(state: Signing, chain: str, fingerprint: str) -> Move:
     delivering = DeliveringCertificate(
         progress=state.progress, csr=state.csr, newer=state.newer, chain=chain, fingerprint=fingerprint

@@ -43,6 +43,8 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     csr: float = 180
     """From the TriggerMessage answer to SignCertificate: small controllers need minutes for an RSA key."""
     signing: float = 60
+    approval: float = 86_400
+    """For a person to approve the certificate request, where one has to."""
     boot: float = 600
     """From the Reset answer to BootNotification, before connection attempts are added."""
     scheduled: float = 86_400

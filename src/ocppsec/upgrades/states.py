@@ -122,6 +122,8 @@ class Signing(Open, frozen=True, kw_only=True):
     csr: str
     newer: str = ""
     """A02.FR.17: the station asked again meanwhile, with another key."""
+    waits_for: str = ""
+    """The request that a person has to approve first; empty when nobody has to."""
 
 
 class DeliveringCertificate(Calling, frozen=True, kw_only=True):

@@ -262,8 +262,8 @@ def deadline_of(state: State) -> float | None:
             return deadlines.report
         case AwaitingCsr():
             return deadlines.csr
-        case Signing():
-            return deadlines.signing
+        case Signing(waits_for=request):
+            return deadlines.approval if request else deadlines.signing
         case AwaitingReset():
             return deadlines.reset_pause
         case Arrived():

@@ -22,6 +22,8 @@ from ocppsec.ocppj.messages import (
 )
 from ocppsec.upgrades.exchange import (
     Answered,
+    ApprovalGiven,
+    ApprovalNeeded,
     CallRefused,
     CallTimedOut,
     CsrReceived,
@@ -154,6 +156,8 @@ AT_ANY_TIME: list[Event] = [
     *(CsrReceived(csr) for csr in ("csr 1", "csr 2", "")),
     Signed("chain", "fingerprint"),
     SigningRefused(()),
+    *(ApprovalNeeded(request) for request in ("r1", "r2")),
+    ApprovalGiven(),
     report("1,2"),
     report("", tbc=True),
     report(""),

@@ -37,10 +37,11 @@ def walked() -> set[tuple[str, str]]:
 
 
 def _a_few_of_each(states: Iterable[State]) -> Iterator[State]:
-    """With and without a slot that the station took: what follows may differ."""
-    seen: Counter[tuple[type, bool]] = Counter()
+    """With and without a slot that the station took, and an answer to the Reset: what follows may differ."""
+    seen: Counter[tuple[type, bool, bool]] = Counter()
     for state in states:
-        kind = (type(state), isinstance(state, Open) and state.progress.slot is None)
+        slotless = isinstance(state, Open) and state.progress.slot is None
+        kind = (type(state), slotless, getattr(state, "answered", False))
         seen[kind] += 1
         if seen[kind] <= 10:
             yield state
