@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from ocppsec.certificates import hierarchy
 from ocppsec.certificates.custody import Custody
 from ocppsec.certificates.hierarchy import Hierarchy, Serials
-from ocppsec.certificates.issue import Authority
+from ocppsec.certificates.issue import Authority, IssueFailed
 from ocppsec.certificates.keys import PrivateKey
 from ocppsec.certificates.lint import Kind
 from ocppsec.certificates.pem import BadPem, read_certificate, write_chain
@@ -79,6 +79,27 @@ class AuthorityDirectory:
         key = self._custody.key(self._directory / f"{name}.key")
         return self._loaded(self._directory / f"{name}.pem", key, root)
 
+    def renew_issuer(self, name: str, root: Authority) -> x509.Certificate:
+        """A new certificate with a later end for the key of the CA *name*; what it issued stays valid.
+
+        Raises `NotCertifiedYet` where the root's key is elsewhere, `IssueFailed`.
+        """
+        old = self.load_issuer(name, root)
+        assert old.key is not None, "that of the root alone can be elsewhere"
+        path = self._directory / f"{name}.pem"
+        if root.key is None:
+            raise NotCertifiedYet(_ask_elsewhere(path))
+        new = hierarchy.certify_issuer(
+            root, old.key.public_key(), ISSUERS[name], now=self._now, serial=self._serials()
+        )
+        if new.not_valid_after_utc <= old.certificate.not_valid_after_utc:
+            raise IssueFailed(
+                f"a new certificate would end {new.not_valid_after_utc:%Y-%m-%d}, no later than the old one: no CA"
+                " outlives its root"
+            )
+        write_file(path, write_chain((new,)).encode(), mode=PUBLIC_FILE)
+        return new
+
     def issuer_key(self, name: str) -> PrivateKey:
         """The key of the CA *name* of `ISSUERS`, made when there is none: for a request."""
         path = self._directory / f"{name}.key"
@@ -108,10 +129,7 @@ class AuthorityDirectory:
         if certificate_path.exists():
             return self._loaded(certificate_path, key, issuer)
         if key is None or (issuer is not None and issuer.key is None):
-            raise NotCertifiedYet(
-                f"{certificate_path} is missing, and the root's key is not on this machine: write a request with"
-                " ocppsec ca request, have it signed where the key is, and bring the answer with ocppsec ca import"
-            )
+            raise NotCertifiedYet(f"{certificate_path} is missing.  {_ask_elsewhere(certificate_path)}")
         authority = create(key)
         write_file(certificate_path, write_chain((authority.certificate,)).encode(), mode=PUBLIC_FILE)
         self.notes.append(f"created {certificate_path}")
@@ -135,6 +153,13 @@ class AuthorityDirectory:
         return Authority(
             certificate=certificate, key=key, above=issuer.sent_with_leaf if issuer is not None else ()
         )
+
+
+def _ask_elsewhere(path: Path) -> str:
+    return (
+        f"The root's key is not on this machine: write a request for {path.stem} with ocppsec ca request, have it"
+        " signed where the key is, and bring the answer with ocppsec ca import"
+    )
 
 
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:

@@ -84,8 +84,8 @@ def load_key(path: Path, passphrase: bytes | None = None) -> PrivateKey:
         raise KeyUnusable(f"{path} is encrypted and no passphrase was given")
     if passphrase and not encrypted:
         raise KeyUnusable(
-            f"{path} is not encrypted though a passphrase was given: start without it, or encrypt the file"
-            " with openssl pkcs8 -topk8"
+            f"{path} is not encrypted though a passphrase was given: start without it, or encrypt the files"
+            " with ocppsec ca passphrase"
         )
     try:
         key = load_pem_private_key(content, passphrase or None)
