@@ -198,6 +198,53 @@ class SigningFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateAsked(Event):
+    """Another CA is going to be asked for a certificate; written down before it is."""
+
+    name: ClassVar[str] = "certificate-asked"
+    security: ClassVar[bool] = True
+    identity: str
+    issuer: str
+    order: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateUnaccounted(Event):
+    """Another CA signed, or may have signed, what nobody here has or takes.  It opens no door of ours."""
+
+    name: ClassVar[str] = "certificate-unaccounted"
+    security: ClassVar[bool] = True
+    identity: str
+    issuer: str
+    order: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationTold(Event):
+    """Another CA knows now that a certificate of its own is revoked."""
+
+    name: ClassVar[str] = "revocation-told"
+    security: ClassVar[bool] = True
+    identity: str
+    issuer: str
+    serial_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationNotTold(Event):
+    """Another CA could not be told that a certificate is revoked; here it is refused all the same."""
+
+    name: ClassVar[str] = "revocation-not-told"
+    security: ClassVar[bool] = True
+    identity: str
+    issuer: str
+    serial_number: str
+    reason: str
+    tried_again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateNotDelivered(Event):
     """A03: the station asked by itself, and CertificateSigned had no answer; it asks again (A02.FR.17)."""
 
@@ -278,6 +325,65 @@ class CertificateRenewed(Event):
     identity: str
     old: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationPending(Event):
+    """B02: a BootNotification was answered Pending; only settings and certificates are put right."""
+
+    name: ClassVar[str] = "station-pending"
+    security: ClassVar[bool] = True
+    identity: str
+    profile: int
+    because: str
+    """``onboarding`` or ``expired-certificate``."""
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnboardingStepped(Event):
+    """A new station went a step on its way in."""
+
+    name: ClassVar[str] = "onboarding-stepped"
+    security: ClassVar[bool] = True
+    identity: str
+    step: str
+    """``added``, ``came-in``, ``given-password``, ``given-root``, ``on-its-own``, ``raised``, ``done``, ``removed``."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnboardingStuck(Event):
+    """A new station does not go on: its time has passed, or it refuses what it has to take."""
+
+    name: ClassVar[str] = "onboarding-stuck"
+    security: ClassVar[bool] = True
+    identity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnboardingDisputed(Event):
+    """Two at once want to be the same new station: one of them is not."""
+
+    name: ClassVar[str] = "onboarding-disputed"
+    security: ClassVar[bool] = True
+    identity: str
+    address: str
+    """Of the one that was refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiredCertificateAllowed(Event):
+    """A00.FR.429: what happened to the allowance of one station to come with an expired certificate."""
+
+    name: ClassVar[str] = "expired-certificate-allowed"
+    security: ClassVar[bool] = True
+    identity: str
+    what: str
+    """``given``, ``used`` or ``ended``."""
+    until: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

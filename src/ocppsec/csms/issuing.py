@@ -1,14 +1,22 @@
-"""Who signs what was approved: the seam between our records and a CA, ours or another one."""
+"""Who signs what was approved: the seam between our records and a CA, ours or another one.
 
-import asyncio
+What a CA answers is judged the same way whoever it is (`ocppsec.issuers.checks`).
+"""
+
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.certificates.issue import Issued, issue_station_certificate
+from ocppsec.certificates.issue import Issued
+from ocppsec.certificates.pem import CERTIFICATE_LIMIT, read_blocks
 from ocppsec.certificates.request import ApprovedRequest
+from ocppsec.issuers.checks import judge
+from ocppsec.issuers.issuer import Order
+from ocppsec.issuers.own import OwnCa, own_trust
+
+_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
 class Issuer(Protocol):
@@ -31,18 +39,16 @@ class OwnIssuer:
         self._authority = authority
         self._lifetime = lifetime
         self._now = now
-        self._serial = serial
-        self._pointers = pointers
+        self._ca = OwnCa(lambda: authority.hierarchy.stations, now=now, serial=serial, pointers=pointers)
 
     async def issue(self, approved: ApprovedRequest, csr: str, *, identity: str) -> Issued:  # noqa: ARG002
-        return await asyncio.get_running_loop().run_in_executor(
-            None,
-            lambda: issue_station_certificate(
-                approved,
-                self._authority.hierarchy.stations,
-                now=self._now(),
-                lifetime=self._lifetime,
-                serial=self._serial(),
-                pointers=self._pointers,
-            ),
-        )
+        hierarchy = self._authority.hierarchy
+        order = Order(request_id="", approved=approved, csr=der_of(csr), lifetime=self._lifetime)
+        trust = own_trust(hierarchy.stations, hierarchy.root.certificate)
+        return judge(await self._ca.ask(order), order, trust, now=self._now())
+
+
+def der_of(csr: str) -> bytes:
+    """Of a request that was approved, and so can be read."""
+    (der,) = read_blocks(csr, labels=_LABELS, limit=CERTIFICATE_LIMIT)
+    return der

@@ -14,12 +14,29 @@ from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest
 
 
+class BadIssuer(Exception):  # noqa: N818  what it is
+    """The CA is not configured so that it could be asked, or believed; says what to change."""
+
+
 class AskFailed(IssueFailed):
     """A CA was asked and gave nothing that could be a certificate; the message names it."""
 
 
 class NotAsked(AskFailed):
     """It cannot have signed anything: it was not reached, or refused to."""
+
+
+class Declined(NotAsked):
+    """It answered, and the answer is no."""
+
+    def __init__(self, text: str, *, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+    @property
+    def for_good(self) -> bool:
+        """The same question gets the same answer: it is not about who asks, or when."""
+        return self.status not in (401, 403, 408, 425, 429)
 
 
 class NotYet(AskFailed):

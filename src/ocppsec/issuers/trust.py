@@ -14,13 +14,14 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from ocppsec.certificates.facts import is_ca
 from ocppsec.certificates.key_rules import too_weak
 from ocppsec.certificates.pem import BadPem, read_certificates, write_chain
+from ocppsec.issuers.issuer import BadIssuer
 
 _FILE_LIMIT = 100_000
 _LONGEST_PATH = 5
 
 
-class BadTrust(Exception):  # noqa: N818  what it is
-    """The configured CA certificates cannot be used; says why and what to do."""
+class BadTrust(BadIssuer):
+    """The configured CA certificates cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,11 @@ class Trust:
 
 
 def read_trust(path: Path, *, now: datetime) -> Trust:
-    """From a PEM file with the root, the CA that issues, and what is between; raises `BadTrust`, OSError."""
+    """From a PEM file with the root, the CA that issues, and what is between; raises `BadTrust`."""
     try:
         found = read_certificates(path.read_bytes(), limit=_FILE_LIMIT)
+    except OSError as error:
+        raise BadTrust(f"{path} cannot be read: {error.strerror}") from error
     except BadPem as error:
         raise BadTrust(f"{path} cannot be read as certificates: {error.reason}") from error
     try:

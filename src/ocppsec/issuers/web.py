@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from ocppsec.issuers.issuer import AskFailed, NotAsked
+from ocppsec.issuers.issuer import AskFailed, BadIssuer, Declined, NotAsked
 
 ANSWER_LIMIT = 256 * 1024
 _SAID_LIMIT = 200
 
 
-class BadEndpoint(Exception):  # noqa: N818  what it is
-    """The CA cannot be asked with this configuration; says what to change."""
+class BadEndpoint(BadIssuer):
+    """The CA cannot be asked with this configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,9 @@ class Endpoint:
         said = self._words(answer)
         text = f"{self.name} answered {answer.status}" + (f": {said}" if said else "")
         # 4xx is a refusal; behind a 5xx it may have signed all the same.
-        return NotAsked(text) if 400 <= answer.status < 500 else AskFailed(text)
+        if 400 <= answer.status < 500:
+            return Declined(text, status=answer.status)
+        return AskFailed(text)
 
     def nonsense(self, why: str) -> AskFailed:
         return AskFailed(f"the answer of {self.name} cannot be read: {self.clean(why)}")

@@ -1,0 +1,263 @@
+"""Another CA signs: the order is kept before it is asked, the answer is judged, and it hears what was revoked.
+
+What a crash leaves behind is an order of which nobody knows what came.  No such CA can be asked for that, so the order
+is listed and told; a certificate that came of it opens no door, for it is in nobody's record.  An answer that arrived is
+kept before anything else happens: after a crash the same request gets that certificate, and no second one is asked for.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+from cryptography import x509
+
+from ocppsec.certificates.facts import serial_number
+from ocppsec.certificates.issue import Issued
+from ocppsec.certificates.pem import read_certificate, write_chain
+from ocppsec.certificates.request import ApprovedRequest
+from ocppsec.csms.issuing import der_of
+from ocppsec.events import (
+    CertificateAsked,
+    CertificateUnaccounted,
+    Emit,
+    RevocationNotTold,
+    RevocationTold,
+    StoreUnavailable,
+)
+from ocppsec.issuers.checks import BadAnswer, judge
+from ocppsec.issuers.choice import ForeignCa, open_ca
+from ocppsec.issuers.issuer import AskFailed, CannotRevoke, Declined, Issuer, NotAsked, Order, Revocation
+from ocppsec.issuers.trust import Trust, read_trust
+from ocppsec.profiles.record import CertificateState
+from ocppsec.registry.records import OrderState, SigningOrder
+from ocppsec.registry.store import RegistryError, Store, Superseded
+
+_LOOK_SECONDS = 300.0
+"""So often a CA that could not be told of a revocation is tried again."""
+_AT_ONCE = 50
+_MOST_RECOVERED = 10_000
+
+
+def open_foreign(
+    settings: ForeignCa, store: Store, *, lifetime: timedelta, emit: Emit, now: Callable[[], datetime]
+) -> "ForeignIssuer":
+    """Reads files and asks nobody; raises `BadIssuer`."""
+    trust = read_trust(settings.ca, now=now())
+    return ForeignIssuer(
+        open_ca(settings), trust, store, lifetime=lifetime, seconds=settings.seconds, emit=emit, now=now
+    )
+
+
+class ForeignIssuer:
+    def __init__(
+        self,
+        ca: Issuer,
+        trust: Trust,
+        store: Store,
+        *,
+        lifetime: timedelta,
+        seconds: float,
+        emit: Emit,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
+        self._ca = ca
+        self.trust = trust
+        self._store = store
+        self._lifetime = lifetime
+        self._seconds = seconds
+        self._emit = emit
+        self._now = now
+        self._new_id = new_id
+        self._look_seconds = look_seconds
+        self._sent_with_leaf = tuple(write_chain((each.certificate, *each.above)) for each in trust.issuing)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._revoked = asyncio.Event()
+        self._complained: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        return self._ca.name
+
+    # -- life -------------------------------------------------------------------------------------------
+    async def recover(self) -> None:
+        """Say of every order that an earlier process left open that nobody knows what came of it."""
+        reason = "the CSMS ended while the CA was asked"
+        for row in await self._store.orders(state=OrderState.ASKED, limit=_MOST_RECOVERED):
+            with contextlib.suppress(Superseded):
+                await self._store.end_order(
+                    replace(row, state=OrderState.UNKNOWN, reason=reason, ended_at=self._now())
+                )
+                self._unaccounted(row, reason)
+
+    async def run(self) -> None:
+        """Tell the CA what is revoked, until cancelled."""
+        while True:
+            self._revoked.clear()
+            try:
+                await self.tell()
+            except RegistryError as error:
+                self._emit(StoreUnavailable(doing="looking for revocations to tell", reason=str(error)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._look_seconds):
+                    await self._revoked.wait()
+
+    def revoked(self) -> None:
+        """Something was: `run` looks at once."""
+        self._revoked.set()
+
+    async def close(self) -> None:
+        await self._ca.close()
+
+    # -- issuing ----------------------------------------------------------------------------------------
+    async def issue(self, approved: ApprovedRequest, csr: str, *, identity: str) -> Issued:
+        """As `ocppsec.csms.issuing.Issuer`; raises `RegistryError` too, and then nobody was asked."""
+        lock = self._locks.setdefault(approved.public_key_sha256, asyncio.Lock())
+        async with lock:
+            known = await self._store.certificates(identity)
+            order = Order(
+                request_id=self._new_id(),
+                approved=approved,
+                csr=der_of(csr),
+                lifetime=self._lifetime,
+                renews=any(
+                    each.state is CertificateState.ACTIVE and self._is_its(each.chain) for each in known
+                ),
+            )
+            return await self._taken_before(order) or await self._ask(order, identity)
+
+    def _is_its(self, chain: str) -> bool:
+        return any(chain.endswith(sent) for sent in self._sent_with_leaf)
+
+    async def _taken_before(self, order: Order) -> Issued | None:
+        """An answer for this very key that arrived just before a crash."""
+        row = await self._store.order_for_key(order.approved.public_key_sha256)
+        if row is None or row.certificate is None:
+            return None
+        try:
+            return self._judged((read_certificate(row.certificate),), order)
+        except BadAnswer:  # it has ended meanwhile, or its CA is no longer configured
+            return None
+
+    async def _ask(self, order: Order, identity: str) -> Issued:
+        row = SigningOrder(
+            id=order.request_id,
+            identity=identity,
+            issuer=self.name,
+            public_key_sha256=order.approved.public_key_sha256,
+            state=OrderState.ASKED,
+            reason="",
+            asked_at=self._now(),
+        )
+        await self._store.add_order(row)
+        self._emit(CertificateAsked(identity=identity, issuer=self.name, order=row.id))
+        try:
+            issued = self._judged(await self._answer(order), order)
+        except BadAnswer as error:
+            await self._ended(row, error, certificate=error.certificate)
+            raise AskFailed(
+                f"{self.name} answered with something else than was asked for: {error}"
+            ) from error
+        except AskFailed as error:
+            await self._ended(row, error)
+            raise
+        await self._store.end_order(
+            replace(
+                row,
+                state=OrderState.ISSUED,
+                ended_at=self._now(),
+                certificate=write_chain((issued.certificate,)),
+                fingerprint=issued.fingerprint,
+            )
+        )
+        return issued
+
+    async def _answer(self, order: Order) -> tuple[x509.Certificate, ...]:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._ca.ask(order)
+        except TimeoutError:
+            raise AskFailed(f"{self.name} did not answer within {self._seconds:g} s") from None
+
+    def _judged(self, answer: tuple[x509.Certificate, ...], order: Order) -> Issued:
+        return judge(answer, order, self.trust, now=self._now())
+
+    async def _ended(
+        self, row: SigningOrder, error: AskFailed, *, certificate: x509.Certificate | None = None
+    ) -> None:
+        if certificate is not None:
+            state = OrderState.UNUSED
+        else:
+            state = OrderState.REFUSED if isinstance(error, NotAsked) else OrderState.UNKNOWN
+        pem = None if certificate is None else write_chain((certificate,))
+        ended = replace(row, state=state, reason=str(error), ended_at=self._now(), certificate=pem)
+        try:
+            await self._store.end_order(ended)
+        except RegistryError as failure:  # the next start finds it open, and tells
+            self._emit(StoreUnavailable(doing="keeping what a CA answered", reason=str(failure)))
+        if state is not OrderState.REFUSED:
+            self._unaccounted(row, str(error))
+        if state is OrderState.UNUSED:
+            self.revoked()
+
+    def _unaccounted(self, row: SigningOrder, reason: str) -> None:
+        self._emit(
+            CertificateUnaccounted(identity=row.identity, issuer=row.issuer, order=row.id, reason=reason)
+        )
+
+    # -- revocation -------------------------------------------------------------------------------------
+    async def tell(self) -> None:
+        """Each once; where the CA cannot be reached, again at the next look."""
+        for row in await self._store.orders_to_revoke(limit=_AT_ONCE):
+            if row.certificate is not None:
+                await self._tell_one(row, read_certificate(row.certificate))
+
+    async def _tell_one(self, row: SigningOrder, leaf: x509.Certificate) -> None:
+        issuing = self.trust.issuer_of(leaf)
+        serial = serial_number(leaf)
+        if issuing is None:
+            await self._not_told(row, serial, "it is not of the CA that is configured now", again=False)
+            return
+        revocation = Revocation(
+            serial_number=leaf.serial_number, issuer=issuing.certificate, reason=await self._reason(row)
+        )
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._ca.revoke(revocation)
+        except TimeoutError:
+            await self._not_told(row, serial, "it did not answer", again=True)
+        except CannotRevoke as error:
+            await self._not_told(row, serial, str(error), again=False)
+        except Declined as error:
+            await self._not_told(row, serial, str(error), again=not error.for_good)
+        except AskFailed as error:
+            await self._not_told(row, serial, str(error), again=True)
+        else:
+            await self._store.set_order_revocation(row.id, "told")
+            self._emit(RevocationTold(identity=row.identity, issuer=row.issuer, serial_number=serial))
+
+    async def _reason(self, row: SigningOrder) -> str:
+        record = None if row.fingerprint is None else await self._store.certificate_owner(row.fingerprint)
+        reason = "" if record is None else record.revocation_reason or ""
+        return "cessationOfOperation" if reason == "station removed" else reason or "unspecified"
+
+    async def _not_told(self, row: SigningOrder, serial: str, reason: str, *, again: bool) -> None:
+        if not again:
+            await self._store.set_order_revocation(row.id, f"not told: {reason}")
+        if row.id in self._complained:
+            return
+        self._complained.add(row.id)
+        self._emit(
+            RevocationNotTold(
+                identity=row.identity,
+                issuer=row.issuer,
+                serial_number=serial,
+                reason=reason,
+                tried_again=again,
+            )
+        )
