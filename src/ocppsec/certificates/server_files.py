@@ -89,7 +89,12 @@ class ServerFiles:
             return None, f"the old one was unreadable: {error.reason}"
         if leaf.public_key() != key.public_key():
             return None, "key and certificate did not belong together"
-        return leaf, self._why_renew(leaf)
+        return leaf, self._why_renew(leaf) or self._other_chain(path)
+
+    def _other_chain(self, path: Path) -> str | None:
+        """The CA has another certificate now, or another root's signature is sent along, or no longer."""
+        sent = _chain(path)[1:]
+        return None if sent == self._authority.sent_with_leaf else "what is sent with it is another chain now"
 
     def _why_renew(self, leaf: x509.Certificate) -> str | None:
         if names(leaf.subject, NameOID.COMMON_NAME) != (self._hostname,):
@@ -120,8 +125,12 @@ class ServerFiles:
 
 
 def _leaf(path: Path) -> x509.Certificate:
+    return _chain(path)[0]
+
+
+def _chain(path: Path) -> tuple[x509.Certificate, ...]:
     _, begin, chain = path.read_bytes().partition(_BEGIN_CERTIFICATE)
-    return read_certificates(begin + chain)[0]
+    return read_certificates(begin + chain)
 
 
 def _renew_at(leaf: x509.Certificate) -> datetime:
