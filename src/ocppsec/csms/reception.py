@@ -16,6 +16,7 @@ from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Facts, House, Session
 from ocppsec.csms.sessions import Sessions
+from ocppsec.csms.sightings import Sightings
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     Emit,
@@ -58,7 +59,7 @@ class Reception:
         self._emit = emit
         self._now = now
         self._house: House | None = None
-        self._addresses: dict[str, str] = {}
+        self.sightings = Sightings(lambda: upgrader.identities)
         self._writing: set[asyncio.Task[None]] = set()
 
     def serve(self, house: House) -> None:
@@ -155,7 +156,7 @@ class Reception:
         )
         self._write(self._remember(attempt, facts))
         if facts.identity in self._upgrader.identities:
-            self.connects_from(facts.identity, facts.address)
+            self.sightings.connects_from(facts.identity, facts.address)
             self._upgrader.connected(session)
         self._renewer.connected(session)
         if session.accepted:
@@ -178,13 +179,6 @@ class Reception:
         self._renewer.lost(session.identity)
 
     # -- not in -----------------------------------------------------------------------------------------
-    def connects_from(self, identity: str, address: str) -> None:
-        """Remember, for an upgrade: a handshake that fails from there may be this station's."""
-        self._addresses = {
-            known: at for known, at in self._addresses.items() if known in self._upgrader.identities
-        }
-        self._addresses[identity] = address
-
     def door_saw(self, event: Event) -> None:
         """Keep a failed handshake, and tell the upgrades of stations that connect from there."""
         self._emit(event)
@@ -201,16 +195,19 @@ class Reception:
             advice=event.advice,
         )
         self._write(self._store.record_attempt(attempt))
-        for identity, address in self._addresses.items():
-            if address == event.address:
-                self._upgrader.door_saw(identity, f"{event.reason} ({event.advice})")
+        words = f"{event.reason} ({event.advice})"
+        for identity in self.sightings.whose(event.address, words):
+            self._upgrader.door_saw(identity, words)
 
     def refused(self, attempt: Attempt) -> None:
         """Admission said no, and has kept that."""
-        if attempt.identity is not None and attempt.reason == RefusalReason.STORE_UNAVAILABLE:
-            self._upgrader.turned_away(attempt.identity)
-        elif attempt.identity is not None:
-            self._upgrader.door_saw(attempt.identity, f"{attempt.reason}, presented {attempt.presented}")
+        identity, words = attempt.identity, f"{attempt.reason}, presented {attempt.presented}"
+        if identity is None or not self.sightings.is_of(identity, attempt.address, words):
+            return
+        if attempt.reason == RefusalReason.STORE_UNAVAILABLE:
+            self._upgrader.turned_away(identity)
+        else:
+            self._upgrader.door_saw(identity, words)
 
     async def _remember(self, attempt: Attempt, facts: Facts) -> None:
         await self._store.record_attempt(attempt)

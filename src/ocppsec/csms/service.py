@@ -128,6 +128,7 @@ class Csms:
         await self._entrance.open()
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
         self._started = True
+        await self._reception.sightings.recall(self.store)
 
     def _build_offices(self, authority: AuthorityFiles, hasher: Hasher) -> None:
         """Who does the work behind the doors."""
@@ -417,7 +418,7 @@ class Csms:
         )
         begun = await self._upgrader.begin(upgrade, plan, start)
         if session is not None:
-            self._reception.connects_from(identity, session.facts.address)
+            self._reception.sightings.connects_from(identity, session.facts.address)
         return begun
 
     async def call(

@@ -200,8 +200,8 @@ def switch_failed(state: OpenState, what: str, *, lost_contact: bool = False) ->
 def _seen(progress: Progress) -> str:
     if not progress.seen:
         return (
-            "No door saw the station try the new profile: it did not get as far as our address"
-            " (URL, name resolution, firewall), or it did not try."
+            "No door saw the station try the new profile from where it was connected: it did not get as far as our"
+            " address (URL, name resolution, firewall), or it did not try."
         )
     return f"Meanwhile at the doors: {'; '.join(progress.seen)}."
 
