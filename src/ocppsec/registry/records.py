@@ -343,3 +343,43 @@ class TrustReport:
     at: datetime
     roots: str
     """JSON; only `ocppsec.csms.trust` reads it."""
+
+
+class RequestState(StrEnum):
+    """How a station's certificate request stands."""
+
+    REFUSED = "refused"
+    """It broke rules."""
+    ACCEPTED = "accepted"
+    """By rule."""
+    WAITING = "waiting"
+    """For a person."""
+    APPROVED = "approved"
+    """By a person."""
+    DENIED = "denied"
+    """By a person."""
+    REPLACED = "replaced"
+    """The station has asked again, with another key, before a person had decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequest:
+    """One request of a station; the same one again is counted, not kept again."""
+
+    id: str
+    identity: str
+    csr: str
+    """PEM, as the station sent it."""
+    public_key_sha256: str | None
+    """None when no key could be read."""
+    state: RequestState
+    reasons: tuple[str, ...] = ()
+    """Why it was refused, or what the person said who denied it."""
+    received_at: datetime
+    repeated_at: datetime | None = None
+    """When it came last; None when it came once."""
+    times: int = 1
+    decided_at: datetime | None = None
+    """When a person decided."""
+    fingerprint: str | None = None
+    """Of the certificate that came of it."""

@@ -19,10 +19,12 @@ from ocppsec.registry.records import (
     CampaignChange,
     CampaignLine,
     CampaignMember,
+    CertificateRequest,
     Errand,
     NewStation,
     OrderState,
     Renewal,
+    RequestState,
     Rollover,
     RolloverStation,
     SecurityEventRecord,
@@ -40,6 +42,8 @@ ATTEMPTS_KEPT_IN_ALL: Final = 20_000
 SECURITY_EVENTS_KEPT: Final = 1_000
 """Of each identity."""
 REFUSED_ORDERS_KEPT: Final = 20
+REQUESTS_KEPT: Final = 20
+"""Of each identity, of those that are settled."""
 """Of each identity."""
 
 
@@ -159,6 +163,12 @@ class Store(Protocol):
         self, *, after: str | None = None, limit: int = 100, state: CertificateState | None = None
     ) -> list[CertificateRecord]:
         """Every certificate ever issued, of stations that were removed too; a page, ordered by fingerprint."""
+
+    async def certificates_ending(self, by: datetime, *, limit: int) -> list[CertificateRecord]:
+        """Active ones of registered stations that end at *by* or before; the first to end in front."""
+
+    async def count_ending(self, by: Sequence[datetime]) -> list[int]:
+        """For each moment how many of those there are."""
 
     async def key_is_known(self, public_key_sha256: str) -> bool:
         """True when a certificate was ever issued for this key, to whomever."""
@@ -339,6 +349,26 @@ class Store(Protocol):
 
     async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
         """At most *limit* reports, ordered by identity, those behind *after*."""
+
+    # -- certificate requests ---------------------------------------------------------------------------
+    async def add_request(self, request: CertificateRequest) -> None:
+        """Keep a new one; raises `NotRegistered`.  A waiting one replaces those of its station that wait.
+
+        Of each station the newest 20 that are settled are kept, and all that wait or may be signed.
+        """
+
+    async def save_request(self, request: CertificateRequest, *, before: RequestState) -> None:
+        """Save it if it is still in the state *before*; raises `Superseded` when it is not, or is gone."""
+
+    async def request(self, request_id: str) -> CertificateRequest | None: ...
+
+    async def request_for_key(self, identity: str, public_key_sha256: str) -> CertificateRequest | None:
+        """A station's newest request for this key."""
+
+    async def requests(
+        self, *, identity: str | None = None, state: RequestState | None = None, limit: int = 100
+    ) -> list[CertificateRequest]:
+        """Newest first."""
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

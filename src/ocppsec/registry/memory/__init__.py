@@ -11,11 +11,12 @@ from ocppsec.registry.memory.events import SecurityEvents
 from ocppsec.registry.memory.onboarding import Onboarding
 from ocppsec.registry.memory.orders import Orders
 from ocppsec.registry.memory.renewals import Renewals
+from ocppsec.registry.memory.requests import Requests
 from ocppsec.registry.memory.rollovers import Rollovers
 from ocppsec.registry.memory.upgrades import Upgrades
 
 
 class MemoryStore(
-    Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders, Rollovers, Errands
+    Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders, Rollovers, Errands, Requests
 ):
     """See `ocppsec.registry.store.Store`."""

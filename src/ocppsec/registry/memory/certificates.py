@@ -1,6 +1,6 @@
 """Certificates in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -44,6 +44,20 @@ class Certificates(Base):
         behind = sorted(each for each in self._certificates if after is None or each > after)
         wanted = [self._certificates[each] for each in behind]
         return [each for each in wanted if state is None or each.state is state][: max(0, limit)]
+
+    async def certificates_ending(self, by: datetime, *, limit: int) -> list[CertificateRecord]:
+        self._check_open()
+        found = [
+            known
+            for known in self._certificates.values()
+            if known.state is CertificateState.ACTIVE
+            and known.not_after <= by
+            and known.identity in self._stations
+        ]
+        return sorted(found, key=lambda known: known.not_after)[: max(0, limit)]
+
+    async def count_ending(self, by: Sequence[datetime]) -> list[int]:
+        return [len(await self.certificates_ending(each, limit=len(self._certificates))) for each in by]
 
     async def key_is_known(self, public_key_sha256: str) -> bool:
         self._check_open()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ocppsec.profiles.record import CertificateRecord, CertificateState
@@ -73,6 +73,24 @@ async def some(
     if state is not None:
         chosen = chosen.where(table.c.state == state)
     return [certificate_of(row) for row in await connection.execute(chosen)]
+
+
+async def ending(connection: AsyncConnection, by: datetime, limit: int) -> list[CertificateRecord]:
+    chosen = select(*COLUMNS).where(_ending(by)).order_by(table.c.not_after, table.c.number)
+    return [certificate_of(row) for row in await connection.execute(chosen.limit(max(0, limit)))]
+
+
+async def count_ending(connection: AsyncConnection, by: Sequence[datetime]) -> list[int]:
+    counts = (select(func.count()).select_from(table).where(_ending(each)) for each in by)
+    return [int((await connection.execute(count)).scalar_one()) for count in counts]
+
+
+def _ending(by: datetime) -> ColumnElement[bool]:
+    return and_(
+        table.c.state == CertificateState.ACTIVE,
+        table.c.not_after <= by,
+        exists().where(stations.c.identity == table.c.identity),
+    )
 
 
 async def key_is_known(connection: AsyncConnection, public_key_sha256: str) -> bool:

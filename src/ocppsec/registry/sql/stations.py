@@ -12,11 +12,19 @@ from ocppsec.registry.records import (
     BootFacts,
     ErrandStatus,
     NewStation,
+    RequestState,
     Station,
     UpgradeStatus,
 )
 from ocppsec.registry.sql import allowances, certificates
-from ocppsec.registry.sql.tables import Profile, errands, passwords, renewals, upgrades
+from ocppsec.registry.sql.tables import (
+    Profile,
+    certificate_requests,
+    errands,
+    passwords,
+    renewals,
+    upgrades,
+)
 from ocppsec.registry.sql.tables import stations as table
 from ocppsec.registry.store import AlreadyRegistered, NotRegistered, Superseded
 
@@ -99,6 +107,14 @@ async def remove(connection: AsyncConnection, identity: str, at: datetime | None
     gone = (errands.c.identity == identity) & (errands.c.status == ErrandStatus.OPEN)
     await connection.execute(delete(errands).where(gone))
     await allowances.end_of_station(connection, identity, at)
+    # What was allowed to a station is not allowed to the next one of its name.
+    unsettled = certificate_requests.c.state.in_(
+        (RequestState.WAITING, RequestState.ACCEPTED, RequestState.APPROVED)
+    )
+    gone = (certificate_requests.c.identity == identity) & unsettled
+    await connection.execute(
+        delete(certificate_requests).where(gone, certificate_requests.c.fingerprint.is_(None))
+    )
     return True
 
 

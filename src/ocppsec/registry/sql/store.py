@@ -20,10 +20,12 @@ from ocppsec.registry.records import (
     CampaignChange,
     CampaignLine,
     CampaignMember,
+    CertificateRequest,
     Errand,
     NewStation,
     OrderState,
     Renewal,
+    RequestState,
     Rollover,
     RolloverStation,
     SecurityEventRecord,
@@ -44,6 +46,7 @@ from ocppsec.registry.sql import (
     onboarding,
     orders,
     renewals,
+    requests,
     rollovers,
     stations,
     upgrades,
@@ -172,6 +175,12 @@ class SqlStore:
         self, *, after: str | None = None, limit: int = 100, state: CertificateState | None = None
     ) -> list[CertificateRecord]:
         return await self._read(certificates.some, after, limit, state)
+
+    async def certificates_ending(self, by: datetime, *, limit: int) -> list[CertificateRecord]:
+        return await self._read(certificates.ending, by, limit)
+
+    async def count_ending(self, by: Sequence[datetime]) -> list[int]:
+        return await self._read(certificates.count_ending, by)
 
     async def key_is_known(self, public_key_sha256: str) -> bool:
         return await self._read(certificates.key_is_known, public_key_sha256)
@@ -348,6 +357,24 @@ class SqlStore:
 
     async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
         return await self._read(rollovers.trust, after, limit)
+
+    # -- certificate requests ---------------------------------------------------------------------------
+    async def add_request(self, request: CertificateRequest) -> None:
+        await self._write(None, requests.add, request)
+
+    async def save_request(self, request: CertificateRequest, *, before: RequestState) -> None:
+        await self._write(None, requests.save, request, before)
+
+    async def request(self, request_id: str) -> CertificateRequest | None:
+        return await self._read(requests.one, request_id)
+
+    async def request_for_key(self, identity: str, public_key_sha256: str) -> CertificateRequest | None:
+        return await self._read(requests.for_key, identity, public_key_sha256)
+
+    async def requests(
+        self, *, identity: str | None = None, state: RequestState | None = None, limit: int = 100
+    ) -> list[CertificateRequest]:
+        return await self._read(requests.some, identity, state, limit)
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateState, Stage, Way
-from ocppsec.registry.records import AttemptOutcome, ErrandStatus, OrderState, UpgradeStatus
+from ocppsec.registry.records import AttemptOutcome, ErrandStatus, OrderState, RequestState, UpgradeStatus
 
 
 class Moment(TypeDecorator[datetime]):
@@ -81,6 +81,21 @@ class Profile(TypeDecorator[SecurityProfile]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> SecurityProfile | None:
         del dialect
         return None if value is None else SecurityProfile(value)
+
+
+class Texts(TypeDecorator[tuple[str, ...]]):
+    """A few sentences, kept as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
+        del dialect
+        return json.dumps(value or (), ensure_ascii=True)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        del dialect
+        return () if value is None else tuple(json.loads(value))
 
 
 class Labels(TypeDecorator[Mapping[str, str]]):
@@ -275,6 +290,26 @@ signing_orders: Final = Table(
     Index("ix_signing_orders_state_revocation", "state", "revocation"),
 )
 
+certificate_requests: Final = Table(
+    "certificate_requests",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("id", String(64), unique=True),
+    # Without a foreign key: what was refused or denied stays known when its station is gone.
+    _needed("identity", String(48)),
+    _needed("csr", Text),
+    Column("public_key_sha256", String(64)),
+    _needed("state", Word(RequestState)),
+    _needed("reasons", Texts),
+    _needed("received_at", Moment),
+    Column("repeated_at", Moment),
+    _needed("times", Integer),
+    Column("decided_at", Moment),
+    Column("fingerprint", String(64)),
+    Index("ix_certificate_requests_identity_public_key_sha256", "identity", "public_key_sha256"),
+    Index("ix_certificate_requests_state", "state"),
+)
+
 onboarding: Final = Table(
     "onboarding",
     metadata,
@@ -365,9 +400,7 @@ rollovers: Final = Table(
     _needed("version", Integer),
     _needed("started_at", Moment),
     Column("ended_at", Moment),
-    Index(
-        "uq_rollovers_open", "open", unique=True, sqlite_where=text("open"), postgresql_where=text("open")
-    ),
+    Index("uq_rollovers_open", "open", unique=True, sqlite_where=text("open"), postgresql_where=text("open")),
 )
 
 rollover_stations: Final = Table(
