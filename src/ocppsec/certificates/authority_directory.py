@@ -103,6 +103,7 @@ class AuthorityDirectory:
     def issuer_key(self, name: str) -> PrivateKey:
         """The key of the CA *name* of `ISSUERS`, made when there is none: for a request."""
         path = self._directory / f"{name}.key"
+        _require_key(path, path.with_suffix(".pem"))
         key = self._custody.key_or_new(path, name)
         if key is None:
             raise AuthorityDamaged(f"{path} says that this key is elsewhere: only the root's can be")
@@ -120,11 +121,7 @@ class AuthorityDirectory:
 
     def _one(self, name: str, create: Create, *, issuer: Authority | None) -> Authority:
         key_path, certificate_path = self._directory / f"{name}.key", self._directory / f"{name}.pem"
-        if certificate_path.exists() and not key_path.exists():
-            raise AuthorityDamaged(
-                f"{key_path} is missing though {certificate_path} is there: restore the key from a backup."
-                "  A new key would make a new CA, and what the old one issued would be trusted no longer"
-            )
+        _require_key(key_path, certificate_path)
         key = self._custody.key_or_new(key_path, name)
         if certificate_path.exists():
             return self._loaded(certificate_path, key, issuer)
@@ -155,7 +152,17 @@ class AuthorityDirectory:
         )
 
 
+def _require_key(key: Path, certificate: Path) -> None:
+    if certificate.exists() and not key.exists():
+        raise AuthorityDamaged(
+            f"{key} is missing though {certificate} is there: restore the key from a backup."
+            "  A new key would make a new CA, and what the old one issued would be trusted no longer"
+        )
+
+
 def _ask_elsewhere(path: Path) -> str:
+    if path.stem == "root":
+        return "The root's key is not on this machine: bring its certificate with ocppsec ca import"
     return (
         f"The root's key is not on this machine: write a request for {path.stem} with ocppsec ca request, have it"
         " signed where the key is, and bring the answer with ocppsec ca import"

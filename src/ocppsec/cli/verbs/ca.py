@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ocppsec.cli.options import Json, State
+from ocppsec.cli.options import Config, Json, State
 
 ca = typer.Typer(help="The certificate authority.", no_args_is_help=True)
 
@@ -51,3 +51,120 @@ def ca_crl(
     from ocppsec.cli.ca import crl
 
     crl(out=out, as_json=json, state=state)
+
+
+Issuer = Annotated[str, typer.Argument(metavar="stations|servers", help="Which issuing CA.")]
+Organization = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Operator's name in certificates (ocppsec).")
+]
+
+
+@ca.command("init")
+def ca_init(
+    *,
+    root: Annotated[
+        str,
+        typer.Option(
+            metavar="here|elsewhere|only",
+            help="Where the root's key is: with the others, on another machine, or alone here as the offline root.",
+        ),
+    ] = "here",
+    key_family: Annotated[
+        str | None,
+        typer.Option(metavar="FAMILY", help="ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096 (ec-p256)."),
+    ] = None,
+    organization: Organization = None,
+    config: Config = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Make the certificate authority ahead of `up`.  Repeating it completes what a kill interrupted."""
+    from ocppsec.cli import ca_ceremony as ceremony
+
+    if root not in tuple(ceremony.Root):
+        raise typer.BadParameter(f"one of {', '.join(ceremony.Root)}", param_hint="--root")
+    ceremony.init(
+        root=ceremony.Root(root),
+        key_family=key_family,
+        organization=organization,
+        config=config,
+        as_json=json,
+        state=state,
+    )
+
+
+@ca.command("request")
+def ca_request(
+    role: Issuer,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write; else standard output.")
+    ] = None,
+    organization: Organization = None,
+    config: Config = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """A request of an issuing CA, for the machine that has the root's key.  Same key, also when it has a certificate."""
+    from ocppsec.cli import ca_ceremony as ceremony
+
+    ceremony.request(role, out=out, config=config, organization=organization, as_json=json, state=state)
+
+
+@ca.command("sign-request")
+def ca_sign_request(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `ca request` wrote.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write; else standard output.")
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Certify an issuing CA with the root's key, on the machine that has it."""
+    from ocppsec.cli import ca_ceremony as ceremony
+
+    ceremony.sign_request(file, out=out, config=config, as_json=json, state=state)
+
+
+@ca.command("import")
+def ca_import(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="PEM of issuing CAs, and of the root the first time."),
+    ],
+    *,
+    config: Config = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Take up what the root elsewhere has signed, if it keeps every rule."""
+    from ocppsec.cli import ca_ceremony as ceremony
+
+    ceremony.import_files(files, config=config, as_json=json, state=state)
+
+
+@ca.command("renew")
+def ca_renew(role: Issuer, *, config: Config = None, json: Json = False, state: State = None) -> None:
+    """A new certificate with a later end for the key of an issuing CA; what it issued stays valid."""
+    from ocppsec.cli import ca_ceremony as ceremony
+
+    ceremony.renew(role, config=config, as_json=json, state=state)
+
+
+@ca.command("passphrase")
+def ca_passphrase(
+    *,
+    new_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File that holds the new passphrase.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Keep the keys without a passphrase.")] = False,
+    config: Config = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Encrypt every key file anew.  The present passphrase is ca.passphrase; a kill loses nothing: say it again."""
+    from ocppsec.cli import ca_ceremony as ceremony
+
+    ceremony.passphrase(new_file=new_file, to_clear=clear, config=config, as_json=json, state=state)
