@@ -91,6 +91,14 @@ class Issued:
     not_after: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """A certificate that nobody has: signed with a throw-away key, to be looked at."""
+
+    certificate: x509.Certificate
+    findings: tuple[Finding, ...]
+
+
 def issue_station_certificate(
     approved: ApprovedRequest,
     authority: Authority,
@@ -105,20 +113,43 @@ def issue_station_certificate(
     *serial* is a new random number (``x509.random_serial_number()``).  The certificate never outlives
     *authority*.  From the request comes the key alone.
     """
-    certificate = _issue(
-        authority,
-        Content(
-            kind=Kind.STATION,
-            common_name=approved.serial_number,
-            organization=approved.organization,
-            key=approved.public_key,
-            not_before=_begin(now, min(BACKDATED, lifetime / 10), authority),
-            not_after=_end(now, lifetime, authority),
-            serial=serial,
-            pointers=pointers,
-        ),
+    content = _for_station(approved, authority, now, lifetime, serial, pointers)
+    return _issued(_issue(authority, content), authority)
+
+
+def rehearse_station_certificate(
+    approved: ApprovedRequest,
+    authority: Authority,
+    *,
+    now: datetime,
+    lifetime: timedelta = STATION_LIFETIME,
+    serial: int,
+    pointers: Pointers | None = None,
+) -> Rehearsal:
+    """What `issue_station_certificate` would sign, without the CA's key; raises `IssueFailed`."""
+    content = _for_station(approved, authority, now, lifetime, serial, pointers)
+    certificate = _rehearse(_builder(content, authority.certificate), authority.key)
+    return Rehearsal(certificate=certificate, findings=lint(certificate, content.kind))
+
+
+def _for_station(
+    approved: ApprovedRequest,
+    authority: Authority,
+    now: datetime,
+    lifetime: timedelta,
+    serial: int,
+    pointers: Pointers | None,
+) -> Content:
+    return Content(
+        kind=Kind.STATION,
+        common_name=approved.serial_number,
+        organization=approved.organization,
+        key=approved.public_key,
+        not_before=_begin(now, min(BACKDATED, lifetime / 10), authority),
+        not_after=_end(now, lifetime, authority),
+        serial=serial,
+        pointers=pointers,
     )
-    return _issued(certificate, authority)
 
 
 def issue_responder_certificate(
@@ -295,23 +326,31 @@ def _issue(authority: Authority, content: Content) -> x509.Certificate:
 
 def _sign(content: Content, issuer: x509.Certificate | None, key: PrivateKey) -> x509.Certificate:
     """Rehearse, lint, sign, compare, verify; *issuer* is None for a root."""
-    try:
-        builder = builder_for(content, issuer)
-    except ValueError as error:  # a name too long, an address that is no name
-        raise IssueFailed(f"{content.common_name!r} cannot be certified: {error}") from error
-    algorithm = _hash_for(key)
-    rehearsal = builder.sign(_stand_in(family_of(key.public_key())), algorithm)
+    builder = _builder(content, issuer)
+    rehearsal = _rehearse(builder, key)
     findings = lint(rehearsal, content.kind)
     if findings:
         raise LintFailed(findings)
     try:
-        certificate = builder.sign(key, algorithm)
+        certificate = builder.sign(key, _hash_for(key))
     except KeyUnusable as error:  # a token that does not answer
         raise IssueFailed(str(error)) from error
     if certificate.tbs_certificate_bytes != rehearsal.tbs_certificate_bytes:
         raise IssueFailed("what was signed is not what was rehearsed")
     _read_back(certificate, content, issuer)
     return certificate
+
+
+def _builder(content: Content, issuer: x509.Certificate | None) -> x509.CertificateBuilder:
+    try:
+        return builder_for(content, issuer)
+    except ValueError as error:  # a name too long, an address that is no name
+        raise IssueFailed(f"{content.common_name!r} cannot be certified: {error}") from error
+
+
+def _rehearse(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:
+    """As *key* would sign it, by a key of the same kind."""
+    return builder.sign(_stand_in(family_of(key.public_key())), _hash_for(key))
 
 
 def _read_back(certificate: x509.Certificate, content: Content, issuer: x509.Certificate | None) -> None:
