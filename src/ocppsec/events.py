@@ -163,6 +163,29 @@ class CertificateRequestRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequestWaits(Event):
+    """A station's request keeps the rules and waits for a person: ``ocppsec csr approve`` or ``deny``."""
+
+    name: ClassVar[str] = "certificate-request-waits"
+    security: ClassVar[bool] = True
+    identity: str
+    request: str
+    public_key_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequestDecided(Event):
+    """A person has approved or denied a station's request."""
+
+    name: ClassVar[str] = "certificate-request-decided"
+    security: ClassVar[bool] = True
+    identity: str
+    request: str
+    approved: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateIssued(Event):
     name: ClassVar[str] = "certificate-issued"
     security: ClassVar[bool] = True
@@ -387,6 +410,39 @@ class ExpiredCertificateAllowed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RolloverMoved(Event):
+    """The replacement of the CSMS root entered a phase."""
+
+    name: ClassVar[str] = "rollover-moved"
+    security: ClassVar[bool] = True
+    phase: str
+    before: str
+    detail: str
+    """Who did it, or let whom behind; empty when there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloverStepped(Event):
+    """A station's part in a root rollover entered a step."""
+
+    name: ClassVar[str] = "rollover-stepped"
+    identity: str
+    step: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloverStuck(Event):
+    """M05: a station does not have the roots it is to have; it is tried again later."""
+
+    name: ClassVar[str] = "rollover-stuck"
+    security: ClassVar[bool] = True
+    identity: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeStepped(Event):
     name: ClassVar[str] = "upgrade-stepped"
     identity: str
@@ -416,6 +472,18 @@ class StationLostContact(Event):
     identity: str
     upgrade: str
     advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrandEnded(Event):
+    """What a campaign did at one station has ended: done, failed or lost."""
+
+    name: ClassVar[str] = "errand-ended"
+    identity: str
+    errand: str
+    kind: str
+    outcome: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from ocppsec.certificates.custody import Custody
+from ocppsec.csms.anchors import Manufacturer
 from ocppsec.csms.doors import Deadlines, DoorSpec
 from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.server_certificates import OwnFiles
+from ocppsec.issuers.choice import ForeignCa
 from ocppsec.link.link import Limits
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.upgrades.plan import Deadlines as UpgradeDeadlines
@@ -34,6 +36,8 @@ class Configuration:
     """O of every certificate (A00.FR.404)."""
     custody: Custody = field(default_factory=Custody)
     """Of the keys of our CA."""
+    issuer: ForeignCa | None = None
+    """Signs stations' certificates instead of our own CA."""
     own_certificate: OwnFiles | None = None
     """Served instead of certificates of our own CA."""
     ocsp_hosts: frozenset[str] = frozenset()
@@ -51,6 +55,10 @@ class Configuration:
     """Silence after which a station is pinged."""
     pong_seconds: float = 30.0
     """Silence after a ping after which it counts as gone."""
+    manufacturers: tuple[Manufacturer, ...] = ()
+    """Whose certificates let a new station in."""
+    pending_seconds: int = 60
+    """Between two BootNotifications of a station that is kept in Pending."""
     replace_factory_passwords: bool = False
     """Give each station a new password behind its first BootNotification (A01)."""
     most_undecided: int = 1000

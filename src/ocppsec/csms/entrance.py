@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ocppsec.csms import tls
+from ocppsec.csms.anchors import Anchor, Anchors
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import Door
 from ocppsec.csms.doors import Gate as Decide
@@ -26,12 +27,24 @@ class OpenDoor:
 class Entrance:
     """Opens and closes the doors together."""
 
-    def __init__(self, configuration: Configuration, decide: Decide, *, emit: Emit, door_saw: Emit) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        decide: Decide,
+        *,
+        emit: Emit,
+        door_saw: Emit,
+        further_anchors: str = "",
+    ) -> None:
+        """*further_anchors* (PEM): CAs of others whose certificates may be shown at the door of profile 3."""
+        self._further_anchors = further_anchors
         self._configuration = configuration
         self._decide = decide
         self._emit = emit
         self._door_saw = door_saw
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._anchors: Anchors | None = None
+        self._expired_reach_admission = False
         self._doors: list[Door] = []
 
     def use(self, material: Material) -> None:
@@ -39,15 +52,33 @@ class Entrance:
 
         Raises `tls.BadMaterial`, and then nothing has changed.
         """
-        self._contexts = {
+        own = material.authority.station_issuers_pem + self._further_anchors
+        anchors = Anchors(own, self._configuration.manufacturers)
+        contexts = {
             spec.name: tls.server_context(
                 material.chains,
-                client_anchors=material.authority.station_issuers_pem if spec.asks_for_certificate else None,
+                client_anchors=anchors.pem if spec.asks_for_certificate else None,
                 required=spec.requires_certificate,
             )
             for spec in self._configuration.doors
             if spec.tls
         }
+        self._contexts, self._anchors = contexts, anchors
+        self.let_expired_reach_admission(self._expired_reach_admission)
+
+    def let_expired_reach_admission(self, wanted: bool) -> None:
+        """A00.FR.429: OpenSSL refuses an expired certificate before anybody has said who he is.
+
+        Admission looks at the dates of every certificate and of its CA, whatever is said here.
+        """
+        self._expired_reach_admission = wanted
+        for spec in self._configuration.doors:
+            if spec.asks_for_certificate and spec.name in self._contexts:
+                tls.look_at_dates(self._contexts[spec.name], wanted=not wanted)
+
+    def issuer_of(self, der: bytes) -> Anchor | None:
+        """Which anchor has signed a certificate that a door has let pass."""
+        return self._anchors.issuer_of(der) if self._anchors is not None else None
 
     async def open(self) -> None:
         """All doors or none; raises OSError when a port cannot be had."""

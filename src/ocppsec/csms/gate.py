@@ -6,18 +6,24 @@ store that cannot be reached ends as 503.
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from ocppsec.certificates.facts import BadCertificate, ClientCertificate, read_client_certificate
+from ocppsec.certificates.foreign_status import Revoked, refusal
+from ocppsec.csms.anchors import Anchor
 from ocppsec.csms.doors import Arrival
+from ocppsec.csms.foreign_status import ForeignStatus
 from ocppsec.csms.ground import Ground, Overtaken, Watch
 from ocppsec.csms.http import Answer
 from ocppsec.events import ConnectionRefused, Emit, LoginsSlowed, StoreUnavailable
 from ocppsec.profiles import admission
 from ocppsec.profiles.admission import Admitted, Policy, Verify, admit, certificate_to_look_up
 from ocppsec.profiles.identity import BadIdentity, parse_identity
+from ocppsec.profiles.onboarding import by
 from ocppsec.profiles.presented import (
+    Issuer,
     PlainBasicAuth,
     Presented,
     TlsBasicAuth,
@@ -26,7 +32,7 @@ from ocppsec.profiles.presented import (
     presented_over_plain,
     presented_over_tls,
 )
-from ocppsec.profiles.record import AdmissionRecord
+from ocppsec.profiles.record import AdmissionRecord, Way
 from ocppsec.profiles.refusal import (
     RefusalReason,
     Refused,
@@ -46,6 +52,10 @@ _TELLS_OF_OTHERS = frozenset(
         RefusalReason.CERTIFICATE_OF_ANOTHER_STATION,
         RefusalReason.ORGANIZATION_MISMATCH,
         RefusalReason.STORE_UNAVAILABLE,
+        RefusalReason.MANUFACTURER_CERTIFICATE,
+        RefusalReason.CERTIFICATE_STATUS_UNKNOWN,
+        RefusalReason.ONBOARDING_EXPIRED,
+        RefusalReason.ONBOARDING_USED_UP,
     }
 )
 """What would be expected is said to the operator alone: who hears it on the wire may be somebody else."""
@@ -68,6 +78,17 @@ Admit = Callable[[Entry], Awaitable[None]]
 """Takes the connection over: 101 and a session.  Raises `Overtaken` and `StoreUnavailable` before it has begun."""
 
 
+class PendingDesk(Protocol):
+    """What the gate asks of `ocppsec.csms.pending`."""
+
+    def in_use(self, identity: str) -> bool: ...
+    def disputed(self, identity: str, address: str) -> None: ...
+
+
+Issuers = Callable[[bytes], Anchor | None]
+"""Which anchor has signed the certificate (DER) that a door has let pass."""
+
+
 class Gate:
     """Asks `profiles.admission` about every arrival."""
 
@@ -79,6 +100,9 @@ class Gate:
         *,
         verify: Verify,
         throttle: LoginThrottle,
+        issuers: Issuers,
+        foreign: ForeignStatus,
+        pending: PendingDesk,
         emit: Emit,
         enter: Admit,
         refused: Callable[[Attempt], None],
@@ -90,6 +114,9 @@ class Gate:
         self._ground = ground
         self._verify = verify
         self._throttle = throttle
+        self._issuers = issuers
+        self._foreign = foreign
+        self._pending = pending
         self._emit = emit
         self._enter = enter
         self._refused = refused
@@ -140,7 +167,6 @@ class Gate:
     ) -> tuple[AdmissionRecord, Admitted] | Refused:
         name = "" if isinstance(identity, BadIdentity) else identity
         guessable = isinstance(presented, TlsBasicAuth | PlainBasicAuth)
-        certificate = isinstance(presented, TlsClientCertificate)
         await self._settled(name)
         try:
             record = await self._store.admission_record(name) if name else None
@@ -149,24 +175,62 @@ class Gate:
         except registry.StoreUnavailable as error:
             self._emit(StoreUnavailable(doing="admission", reason=str(error)))
             return refused_store_unavailable(name, presented.describe())
+        if isinstance(presented, TlsClientCertificate):
+            assert arrival.certificate is not None
+            issuer = await self._issuer(arrival.certificate, record)
+            presented = replace(presented, issuer=issuer)
         # From here on nothing awaits: of many attempts at once, none slips past the count of the others.
         clock = time.monotonic()
         if guessable and (wait := self._throttle.check(name, arrival.address, clock)) > 0:
             return refused_too_many_failures(name, wait, presented.describe())
         door = admission.Door(name=arrival.spec.name, profiles=arrival.spec.profiles)
         verdict = admit(
-            door, identity, presented, record, self._policy, self._now(), verify=self._verify, owner=owner
+            door,
+            identity,
+            presented,
+            record,
+            self._policy,
+            self._now(),
+            verify=self._verify,
+            owner=owner,
+            in_use=self._pending.in_use(name),
         )
         if isinstance(verdict, Refused):
             if guessable and verdict.failed_login:
                 self._slow(name, arrival.address, clock)
-            # A client certificate is ours or it did not get here: its holder has nothing to find out.
-            probing = 0.0 if certificate else self._throttle.probed(name, arrival.address, clock)
+            if verdict.reason is RefusalReason.ONBOARDING_IN_USE:
+                self._pending.disputed(name, arrival.address)
+            # Who has a certificate of ours is a station, and has nothing to find out.
+            probing = 0.0 if _is_ours(presented) else self._throttle.probed(name, arrival.address, clock)
             return refused_too_many_failures(name, probing, presented.describe()) if probing else verdict
         assert record is not None
         if verdict.password_matched is not None:
             self._throttle.succeeded(name, arrival.address, clock)
         return record, verdict
+
+    async def _issuer(self, der: bytes, record: AdmissionRecord | None) -> Issuer | None:
+        """Its CA is asked only for whom the answer could let in: strangers make us ask nobody."""
+        anchor = self._issuers(der)
+        if anchor is None:
+            return None
+        dates = anchor.certificate.not_valid_before_utc, anchor.certificate.not_valid_after_utc
+        maker = anchor.manufacturer
+        if maker is None:
+            return Issuer(not_before=dates[0], not_after=dates[1])
+        known = Issuer(
+            not_before=dates[0],
+            not_after=dates[1],
+            manufacturer=maker.name,
+            organizations=maker.organizations,
+            unclear="nobody has asked",
+        )
+        if record is None or by(record.onboarding, Way.CERTIFICATE) is None:
+            return known
+        verdict = await self._foreign.verdict(der, anchor.certificate)
+        objection = refusal(verdict, maker.rule.policy)
+        if isinstance(verdict, Revoked):
+            return replace(known, revoked=objection, unclear=None)
+        return replace(known, unclear=objection)
 
     def _slow(self, identity: str, address: str, clock: float) -> None:
         wait = self._throttle.failed(identity, address, clock)
@@ -244,6 +308,11 @@ class Gate:
             await self._store.record_attempt(attempt)
         except registry.StoreUnavailable as error:
             self._emit(StoreUnavailable(doing="keeping a refused connection", reason=str(error)))
+
+
+def _is_ours(presented: Presented) -> bool:
+    issuer = presented.issuer if isinstance(presented, TlsClientCertificate) else None
+    return issuer is not None and issuer.manufacturer is None
 
 
 def _presented(

@@ -4,12 +4,13 @@ The new password exists in memory only for the time of the call; what is kept is
 """
 
 import asyncio
+import hashlib
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ocppsec.csms.errors import BadInput, NotConnected
+from ocppsec.csms.errors import BadInput, Busy, NotConnected
 from ocppsec.csms.ground import Ground
 from ocppsec.csms.session import Session
 from ocppsec.events import Emit, PasswordChange
@@ -75,15 +76,18 @@ class PasswordOffice:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- a person asks, or the first contact -----------------------------------------------------------------
-    async def rotate(self, identity: str) -> Rotation:
+    async def rotate(
+        self, identity: str, *, keep: Callable[[str], Awaitable[None]] | None = None
+    ) -> Rotation:
         """Give a connected station a new password that nobody sees.
 
-        Raises `NotRegistered`, `NotConnected`, `BadInput`, `StoreUnavailable`.
+        *keep* is given the `mark` of the new password before anything is sent, so that a change that a crash
+        interrupts can be told from others.  Raises `NotRegistered`, `NotConnected`, `BadInput`, `StoreUnavailable`.
         """
         session = await self._ready(identity)
         self._busy.add(identity)
         try:
-            return await self._rotate(identity, session)
+            return await self._rotate(identity, session, keep)
         finally:
             self._busy.discard(identity)
 
@@ -103,7 +107,7 @@ class PasswordOffice:
     # -- the change --------------------------------------------------------------------------------------
     async def _ready(self, identity: str) -> Session:
         session = self._session_of(identity)
-        if session is None or session.link is None or not session.accepted:
+        if session is None or session.link is None or not session.may_be_called:
             if await self._store.station(identity) is None:
                 raise NotRegistered(identity)
             raise NotConnected(
@@ -115,12 +119,16 @@ class PasswordOffice:
                 "profiles 1 and 2 have one",
             )
         if identity in self._upgrading() or identity in self._busy:
-            raise BadInput(f"{identity} is being changed already", "wait until that has ended")
+            raise Busy(f"{identity} is being changed already", "wait until that has ended")
         return session
 
-    async def _rotate(self, identity: str, session: Session) -> Rotation:
+    async def _rotate(
+        self, identity: str, session: Session, keep: Callable[[str], Awaitable[None]] | None
+    ) -> Rotation:
         password = generate()
         new = self._hasher.hash(identity, password.encode(), os.urandom(SALT_BYTES))
+        if keep is not None:
+            await keep(mark(new))
         try:
             await self._change(identity, lambda hashes: sending(hashes, new))
         except TooManyPending:
@@ -209,6 +217,11 @@ class PasswordOffice:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "error while a password was changed", "exception": error}
             )
+
+
+def mark(password_hash: str) -> str:
+    """Tells one stored hash from another, and nothing of the password."""
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:16]
 
 
 def _read(response: SetVariablesResponse) -> tuple[Answer, str]:

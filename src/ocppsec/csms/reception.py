@@ -13,6 +13,7 @@ from typing import Any
 from ocppsec.csms.gate import SUBPROTOCOL, Entry
 from ocppsec.csms.ground import Ground, Overtaken
 from ocppsec.csms.passwords import PasswordOffice
+from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Facts, House, Session
 from ocppsec.csms.sessions import Sessions
@@ -29,6 +30,7 @@ from ocppsec.events import (
 from ocppsec.link.accept import accept
 from ocppsec.link.deflate import accept_offer
 from ocppsec.link.link import Limits, Link
+from ocppsec.profiles.onboarding import Pending
 from ocppsec.profiles.refusal import RefusalReason
 from ocppsec.registry.records import Attempt, AttemptOutcome
 from ocppsec.registry.store import NotRegistered, Store, Superseded
@@ -44,6 +46,7 @@ class Reception:
         renewer: Renewer,
         ground: Ground,
         passwords: PasswordOffice,
+        pending: PendingDesk,
         *,
         limits: Limits,
         emit: Emit,
@@ -51,6 +54,7 @@ class Reception:
     ) -> None:
         self._store = store
         self._passwords = passwords
+        self._pending = pending
         self._sessions = sessions
         self._upgrader = upgrader
         self._renewer = renewer
@@ -82,7 +86,9 @@ class Reception:
             await self._store.activate_certificate(admitted.certificate, self._now())
         if admitted.password_matched:
             await self._first_use(entry, admitted.password_matched)
+        await self._pending.enter(entry)
         entry.watch.check()
+        self._pending.check(entry)
         if arrival.transport.is_closing():
             return  # it hung up behind its request
         session = Session(self._house, self._facts(entry))
@@ -121,6 +127,9 @@ class Reception:
             certificate=entry.certificate,
             tls_version=entry.arrival.tls_version,
             cipher=entry.arrival.cipher,
+            pending=entry.admitted.pending,
+            pending_until=entry.admitted.pending_until,
+            onboarding=entry.record.onboarding,
         )
 
     def opened(self, session: Session) -> None:
@@ -155,13 +164,14 @@ class Reception:
             presented=_handshake(facts),
         )
         self._write(self._remember(attempt, facts))
-        if facts.identity in self._upgrader.identities:
+        if facts.pending is None and facts.identity in self._upgrader.identities:
             self.sightings.connects_from(facts.identity, facts.address)
             self._upgrader.connected(session)
         self._renewer.connected(session)
         if session.accepted:
             self._upgrader.ready(session)
             self._renewer.ready(session)
+            self._pending.accepted(session)
 
     def removed(self, identity: str) -> None:
         """The station is no longer registered: its connection goes, and who is on the way in is judged again."""
@@ -211,7 +221,8 @@ class Reception:
 
     async def _remember(self, attempt: Attempt, facts: Facts) -> None:
         await self._store.record_attempt(attempt)
-        await self._store.record_connected(facts.identity, facts.profile, facts.since)
+        if facts.pending is not Pending.ONBOARDING:  # what it came with is not what it is on
+            await self._store.record_connected(facts.identity, facts.profile, facts.since)
 
     def _write(self, writing: Coroutine[Any, Any, None]) -> None:
         """Write something that nobody waits for."""
@@ -237,4 +248,5 @@ def _handshake(facts: Facts) -> str:
     if facts.tls_version is None:
         return ""
     shown = f", certificate {facts.certificate.fingerprint}" if facts.certificate is not None else ""
-    return f"{facts.tls_version} {facts.cipher}{shown}"
+    pending = f", kept in Pending ({facts.pending})" if facts.pending is not None else ""
+    return f"{facts.tls_version} {facts.cipher}{shown}{pending}"

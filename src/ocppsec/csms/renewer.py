@@ -152,7 +152,23 @@ class Renewer:
                 await self._begin(identity, workflow.begin(record.fingerprint, self._terms))
         return (await self._store.renewals(identity, limit=1))[0]
 
+    async def replace(self, identity: str, fingerprint: str) -> None:
+        """Begin at once, or try again, whosever certificate the station has come with; raises `NotRegistered`."""
+        if identity in self._running:
+            await self._feed_now(identity, TryNow())
+            self._wake(identity)
+            return
+        with contextlib.suppress(RenewalInProgress):
+            await self._begin(identity, workflow.begin(fingerprint, self._terms))
+
     # -- what is known ----------------------------------------------------------------------------------
+    def awaits_request(self, identity: str) -> bool:
+        """A SignCertificate of this station was asked for."""
+        running = self._running.get(identity)
+        return running is not None and isinstance(
+            running.state, workflow.Triggering | workflow.AwaitingCsr
+        )
+
     def open(self, identity: str) -> Renewal | None:
         running = self._running.get(identity)
         return None if running is None else running.renewal
@@ -310,7 +326,7 @@ class Renewer:
         session = self._session_of(identity)
         if running.errand != errand:
             return
-        if session is None or session.link is None or not session.accepted:
+        if session is None or session.link is None or not session.may_be_called:
             await self._feed_now(identity, exchange.LinkLost(), errand=errand)
             return
         running.asked = (errand, session)
@@ -338,7 +354,7 @@ class Renewer:
         running, session = self._running.get(identity), self._session_of(identity)
         if running is None or not isinstance(running.state, workflow.Waiting):
             return
-        if session is not None and session.accepted:
+        if session is not None and session.may_be_called:
             self._feed(identity, Ready())
 
     # -- rows and timers --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
 from ocppsec.csms.passwords import PasswordOffice
+from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
@@ -58,6 +59,7 @@ class Security:
         certifier: Certifier,
         status_desk: StatusDesk,
         passwords: PasswordOffice,
+        pending: PendingDesk,
         *,
         emit: Emit,
         now: Callable[[], datetime],
@@ -69,6 +71,7 @@ class Security:
         self._certifier = certifier
         self._status_desk = status_desk
         self._passwords = passwords
+        self._pending = pending
         self._emit = emit
         self._now = now
 
@@ -81,6 +84,9 @@ class Security:
             session.close(1008, "the serial number is not the certificate's")
             return
         station = request.charging_station
+        if session.facts.pending is not None:
+            self._hold(session, call, station.serial_number)
+            return
         facts = BootFacts(
             at=self._now(),
             profile=session.profile,
@@ -110,9 +116,33 @@ class Security:
                 session.link.prove(lambda: session.run(self._proved(session)))
         else:
             self._upgrader.ready(session)
+            self._pending.accepted(session)
         self._renewer.ready(session)
-        if not session.facts.registered and not again:
+        if not session.facts.registered and not again and session.facts.onboarding is None:
             self._passwords.first_contact(session)
+
+    def _hold(self, session: Session, call: CallReceived, serial_number: str | None) -> None:
+        """B02: nothing is promised and nothing rises; it comes back with something better."""
+        if not self._pending.is_meant(session, serial_number):
+            self._emit(
+                SerialNumberMismatch(identity=session.identity, reported=serial_number, certificate="")
+            )
+            session.close(1008, "the serial number is not the one expected")
+            return
+        session.hold()
+        if session.link is not None:
+            interval = self._pending.interval
+            session.link.answer(
+                call.id, {"currentTime": to_wire(self._now()), "interval": interval, "status": "Pending"}
+            )
+        self._pending.held(session)
+
+    def held(self, session: Session) -> None:
+        """It can be called, though it did not boot: it does not know that it is kept in Pending."""
+        self._pending.held(session)
+
+    def awaits_request(self, session: Session) -> bool:
+        return self._pending.awaits_request(session)
 
     def ready(self, session: Session) -> None:
         """The station can be called."""
@@ -132,6 +162,7 @@ class Security:
         if session.profile > old:
             self._emit(FloorRaised(identity=session.identity, old=int(old), new=int(session.profile)))
         self._upgrader.ready(session)
+        self._pending.accepted(session)
 
     async def _raise_floor(self, session: Session) -> SecurityProfile:
         """A05.FR.07: the floor that was before.  It never falls, so what admission read may be enough to know."""

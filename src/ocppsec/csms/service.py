@@ -16,7 +16,10 @@ from cryptography import x509
 
 from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles, load_or_create
+from ocppsec.certificates.foreign_status import ForeignIssuer as ForeignCA
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
+from ocppsec.csms.allowances import Allowances
+from ocppsec.csms.anchors import Anchor
 from ocppsec.csms.application import Application, BuiltIn
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.certificate_office import CertificateOffice
@@ -26,11 +29,15 @@ from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.entrance import Entrance, OpenDoor
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.explain import Explanation, explain
+from ocppsec.csms.foreign_issuing import ForeignIssuer, open_foreign
+from ocppsec.csms.foreign_status import ForeignStatus
 from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
 from ocppsec.csms.installed import InstalledCertificates
 from ocppsec.csms.issuing import OwnIssuer
+from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
+from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
@@ -50,6 +57,7 @@ from ocppsec.ocppj.errors import LocalError
 from ocppsec.profiles.admission import Policy
 from ocppsec.profiles.password import PEPPER_BYTES, Hasher
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import Stage
 from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry.records import (
     Station,
@@ -72,6 +80,8 @@ class ConnectionInfo:
     address: str
     since: datetime
     accepted: bool
+    pending: str | None
+    """Why it is kept in Pending; None for everybody else."""
     tls_version: str | None
     cipher: str | None
 
@@ -107,28 +117,38 @@ class Csms:
         self._loops: list[asyncio.Task[None]] = []
         self._entrance: Entrance | None = None
         self.campaigner = Campaigner(self, emit=emit, now=now)
+        self.issuer: ForeignIssuer | None = None
         self._started = False
 
     # -- life -------------------------------------------------------------------------------------------
     async def start(self) -> None:
         """Load or create the CA, take up open upgrades, open the doors.
 
-        Raises what `load_or_create` raises, `StoreUnavailable`, `tls.BadMaterial`, OSError for a port in use.
+        Raises what `load_or_create` raises, `BadIssuer`, `StoreUnavailable`, `tls.BadMaterial`, OSError for a
+        port in use.
         """
         loop = asyncio.get_running_loop()
         authority = await loop.run_in_executor(None, self._load_authority)
+        self.issuer = await loop.run_in_executor(None, self._open_issuer)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
         self._build_offices(authority, hasher)
         self._build_entrance(hasher)
         await self.server_certificates.begin(authority)
+        if self.issuer is not None:
+            await self.issuer.recover()
         await self._upgrader.start()
+        await self._reception.sightings.recall(self.store)
         await self.renewer.start()
         await self.campaigner.start()
         assert self._entrance is not None
+        await self.allowances.look()
         await self._entrance.open()
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
+        for desk in (self.allowances, self.onboarding, self.foreign_status):
+            self._loops.append(loop.create_task(desk.run()))
+        if self.issuer is not None:
+            self._loops.append(loop.create_task(self.issuer.run()))
         self._started = True
-        await self._reception.sightings.recall(self.store)
 
     def _build_offices(self, authority: AuthorityFiles, hasher: Hasher) -> None:
         """Who does the work behind the doors."""
@@ -136,7 +156,8 @@ class Csms:
         pointers = Pointers.under(settings.public_url) if settings.public_url else None
         self._certifier = Certifier(
             self.store,
-            OwnIssuer(
+            self.issuer
+            or OwnIssuer(
                 authority,
                 lifetime=settings.certificate_lifetime,
                 now=self._now,
@@ -148,7 +169,7 @@ class Csms:
             now=self._now,
         )
         self.revocation = Revocation(self.store, authority, now=self._now)
-        self.certificates.on_revoked = self.revocation.changed
+        self.certificates.on_revoked = self._revoked
         self._registrar = Registrar(self.store, hasher, now=self._now)
         self._upgrader = Upgrader(
             self.store, self._certifier, self._sessions.get, emit=self._emit, now=self._now
@@ -172,9 +193,59 @@ class Csms:
             at_first_contact=settings.replace_factory_passwords,
         )
 
+    def _build_pending(self) -> PendingDesk:
+        """Who looks after those that are let in and not accepted yet."""
+        settings = self.configuration
+        self.allowances = Allowances(
+            self.store,
+            self._sessions,
+            on_change=self._let_expired_reach_admission,
+            emit=self._emit,
+            now=self._now,
+        )
+        self.onboarding = OnboardingOffice(
+            self.store,
+            self._registrar,
+            self._sessions,
+            self.passwords,
+            self.renewer,
+            manufacturers=frozenset(maker.name for maker in settings.manufacturers),
+            installed=InstalledCertificates(
+                self._call_pending, lambda: self.authority.hierarchy.root.certificate
+            ),
+            roots=lambda: (self.authority.root_pem,),
+            begin_upgrade=self.begin_upgrade,
+            emit=self._emit,
+            now=self._now,
+        )
+        return PendingDesk(
+            self.onboarding,
+            self.allowances,
+            self.renewer,
+            self._sessions,
+            interval=settings.pending_seconds,
+            emit=self._emit,
+            now=self._now,
+        )
+
+    def _let_expired_reach_admission(self, wanted: bool) -> None:
+        if self._entrance is not None:
+            self._entrance.let_expired_reach_admission(wanted)
+
     def _build_entrance(self, hasher: Hasher) -> None:
         """The way in: reception, the messages that the CSMS answers itself, the gate, the doors."""
         settings = self.configuration
+        pending = self._build_pending()
+        self.foreign_status = ForeignStatus(
+            [
+                ForeignCA(name=maker.name, certificate=certificate, rule=maker.rule)
+                for maker in settings.manufacturers
+                for certificate in maker.certificates
+            ],
+            inside=settings.ocsp_hosts,
+            emit=self._emit,
+            now=self._now,
+        )
         self._reception = Reception(
             self.store,
             self._sessions,
@@ -182,6 +253,7 @@ class Csms:
             self.renewer,
             self._ground,
             self.passwords,
+            pending,
             limits=settings.limits,
             emit=self._emit,
             now=self._now,
@@ -194,6 +266,7 @@ class Csms:
             self._certifier,
             StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now),
             self.passwords,
+            pending,
             emit=self._emit,
             now=self._now,
         )
@@ -215,6 +288,9 @@ class Csms:
             self._ground,
             verify=hasher.verify,
             throttle=LoginThrottle(),
+            issuers=self._issuer_of,
+            foreign=self.foreign_status,
+            pending=pending,
             emit=self._emit,
             enter=self._reception.enter,
             refused=self._reception.refused,
@@ -222,7 +298,11 @@ class Csms:
             now=self._now,
         )
         self._entrance = entrance = Entrance(
-            settings, gate.decide, emit=self._emit, door_saw=self._reception.door_saw
+            settings,
+            gate.decide,
+            emit=self._emit,
+            door_saw=self._reception.door_saw,
+            further_anchors="" if self.issuer is None else self.issuer.trust.anchors_pem,
         )
         self.server_certificates = ServerCertificates(
             self._load_authority,
@@ -233,12 +313,16 @@ class Csms:
             now=self._now,
         )
 
+    def _issuer_of(self, der: bytes) -> Anchor | None:
+        return self._entrance.issuer_of(der) if self._entrance is not None else None
+
     async def stop(self) -> None:
         """Close doors, then stations (1001, going away), then finish what was begun.  May be called twice."""
         self._started = False
         if self._entrance is None:
             return
         await self.campaigner.stop()
+        await self.onboarding.stop()
         await self.passwords.stop()
         await self._entrance.close()
         for task in self._loops:
@@ -256,6 +340,8 @@ class Csms:
         await self._upgrader.stop()
         await self.renewer.stop()
         await self._reception.finish()
+        if self.issuer is not None:
+            await self.issuer.close()
 
     async def ready(self) -> None:
         """Raises `CsmsNotReady`, `StoreUnavailable`."""
@@ -272,6 +358,23 @@ class Csms:
             now=self._now(),
             custody=settings.custody,
         )
+
+    def _open_issuer(self) -> ForeignIssuer | None:
+        settings = self.configuration
+        if settings.issuer is None:
+            return None
+        return open_foreign(
+            settings.issuer,
+            self.store,
+            lifetime=settings.certificate_lifetime,
+            emit=self._emit,
+            now=self._now,
+        )
+
+    def _revoked(self) -> None:
+        self.revocation.changed()
+        if self.issuer is not None:
+            self.issuer.revoked()
 
     def _load_pepper(self) -> bytes:
         path = self.configuration.state / "pepper"
@@ -312,6 +415,7 @@ class Csms:
             address=facts.address,
             since=facts.since,
             accepted=session.accepted,
+            pending=facts.pending,
             tls_version=facts.tls_version,
             cipher=facts.cipher,
         )
@@ -322,6 +426,12 @@ class Csms:
     def present(self) -> dict[str, int]:
         """Who can be called now, and the profile of that connection."""
         return {session.identity: int(session.profile) for session in self._sessions if session.accepted}
+
+    def hang_up(self, identity: str, reason: str) -> None:
+        """Close a station's connection, if there is one; it may come back at once."""
+        session = self._sessions.get(identity)
+        if session is not None:
+            session.close(1000, reason)
 
     def charging(self, identity: str) -> bool | None:
         """True while a transaction is under way; None when it has not said enough for a no."""
@@ -355,6 +465,7 @@ class Csms:
     async def remove_station(self, identity: str) -> bool:
         """Forget a station and close its connection; False when there was none."""
         removed = await self.store.remove_station(identity, at=self._now())
+        self._revoked()
         await self._upgrader.forget(identity)
         self.renewer.forget(identity)
         self._sessions.forget(identity)
@@ -393,6 +504,12 @@ class Csms:
         station = await self.store.station(identity)
         if station is None:
             raise NotRegistered(identity)
+        new = await self.store.onboarding(identity)
+        if new is not None and new.stage in (Stage.OPEN, Stage.EXPIRED):
+            raise BadInput(
+                f"{identity} is new and has no credentials of its own yet; it is raised by itself when it has",
+                f"ocppsec onboarding show {identity}",
+            )
         session = self._sessions.get(identity)
         start = start_of(station, session)
         plan = plan_for(
@@ -421,6 +538,15 @@ class Csms:
             self._reception.sightings.connects_from(identity, session.facts.address)
         return begun
 
+    async def _call_pending(
+        self, identity: str, action: str, payload: dict[str, Any], *, timeout: float
+    ) -> dict[str, Any]:
+        """As `call`, for what is put right in Pending."""
+        session = self._sessions.get(identity)
+        if session is None or session.link is None or not session.may_be_called:
+            raise NotConnected(f"{identity} is not connected", f"ocppsec station why {identity}")
+        return await session.link.call(action, payload, timeout=timeout)
+
     async def call(
         self, identity: str, action: str, payload: dict[str, Any], *, timeout: float
     ) -> dict[str, Any]:
@@ -430,6 +556,11 @@ class Csms:
             if await self.store.station(identity) is None:
                 raise NotRegistered(identity)
             raise NotConnected(f"{identity} is not connected", f"ocppsec station why {identity}")
+        if session.facts.pending is not None:
+            raise NotConnected(
+                f"{identity} is kept in Pending ({session.facts.pending}): it gets new credentials and nothing else",
+                "wait until it has come back with them",
+            )
         if not session.accepted:
             raise NotConnected(
                 f"{identity} is connected but has not booted yet", "wait for its BootNotification"

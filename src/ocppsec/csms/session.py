@@ -3,6 +3,9 @@
 Before its BootNotification was answered Accepted a station may say nothing else (B01.FR.08, answered with
 SecurityError by B01.FR.10).  A station that was accepted before and only reconnects need not boot again
 (Part 4, 5.3), unless it came on another profile (B10.FR.10).
+
+One that is admitted for this once, to get credentials of its own, is never accepted on that connection: it is kept in
+Pending, may be called, and may say nothing but the request it was asked for (B02.FR.02, B02.FR.09).
 """
 
 import asyncio
@@ -19,7 +22,9 @@ from ocppsec.link.link import Link
 from ocppsec.ocppj.connection import CallReceived
 from ocppsec.ocppj.errors import ErrorCode, LocalError, RemoteError
 from ocppsec.ocppj.times import to_wire
+from ocppsec.profiles.onboarding import Pending
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import Onboarding
 from ocppsec.registry.store import RegistryError
 
 Payload = dict[str, Any]
@@ -36,6 +41,8 @@ class SecurityMessages(Protocol):
     async def certificate_status(self, session: "Session", call: CallReceived) -> None: ...
     def report(self, session: "Session", call: CallReceived) -> None: ...
     def ready(self, session: "Session") -> None: ...
+    def held(self, session: "Session") -> None: ...
+    def awaits_request(self, session: "Session") -> bool: ...
 
 
 _BELIEVED_AFTER = 0.25
@@ -72,12 +79,17 @@ class Facts:
     certificate: ClientCertificate | None
     tls_version: str | None
     cipher: str | None
+    pending: Pending | None = None
+    """Why it is kept in Pending; None for everybody else."""
+    pending_until: datetime | None = None
+    onboarding: Onboarding | None = None
+    """How it comes, or came, in as new."""
 
 
 class Session:
     """The handler of one link."""
 
-    __slots__ = ("_boot_timer", "_house", "_tasks", "accepted", "facts", "link")
+    __slots__ = ("_boot_timer", "_house", "_tasks", "accepted", "facts", "held", "link")
 
     def __init__(self, house: House, facts: Facts) -> None:
         self._house = house
@@ -86,7 +98,9 @@ class Session:
         self.facts = facts
         self.link: Link | None = None
         # B10.FR.10: on a profile it has not been seen on before, it has to boot.
-        self.accepted = facts.registered and facts.profile <= facts.floor
+        self.accepted = facts.pending is None and facts.registered and facts.profile <= facts.floor
+        self.held = False
+        """Its BootNotification was answered Pending."""
 
     @property
     def identity(self) -> str:
@@ -96,9 +110,27 @@ class Session:
     def profile(self) -> SecurityProfile:
         return self.facts.profile
 
+    @property
+    def may_be_called(self) -> bool:
+        """In Pending too: settings and certificates are put right there (B02)."""
+        return self.accepted or self.held
+
     def accept(self) -> None:
         """The BootNotification is being answered Accepted."""
         self.accepted = True
+        self._stop_timer()
+
+    def hold(self) -> None:
+        """The BootNotification is being answered Pending.  The connection ends with the time it is let in for."""
+        self.held = True
+        self._stop_timer()
+        until = self.facts.pending_until
+        if until is not None:
+            seconds = max(0.0, (until - self._house.now()).total_seconds())
+            loop = asyncio.get_running_loop()
+            self._boot_timer = loop.call_later(seconds, self.drop, "the time it was let in for has passed")
+
+    def _stop_timer(self) -> None:
         if self._boot_timer is not None:
             self._boot_timer.cancel()
             self._boot_timer = None
@@ -127,16 +159,23 @@ class Session:
     def _believe(self) -> None:
         """On a new profile, registered, and it does not boot: it did before, and we ended before we could tell.
 
-        It does not boot again for a mere reconnect (Part 4, 5.3).  It may speak and be called; nothing rises.
+        It does not boot again for a mere reconnect (Part 4, 5.3).  It may speak and be called; nothing rises.  One
+        that is kept in Pending may only be called.
         """
-        self.accept()
-        self._house.security.ready(self)
+        if self.facts.pending is None:
+            self.accept()
+            self._house.security.ready(self)
+        else:
+            self.hold()
+            self._house.security.held(self)
 
     def on_call(self, link: Link, call: CallReceived) -> None:
         action = call.action
         if action == "BootNotification":
             self._house.charging.forget(self.identity)
             self.run(self._house.security.boot(self, call))
+        elif action == "SignCertificate" and self.held and self._house.security.awaits_request(self):
+            self.run(self._house.security.sign(self, call))  # B02.FR.02: it was asked for
         elif not self.accepted:
             link.refuse(
                 call.id, ErrorCode.SECURITY_ERROR, "a BootNotification has to be accepted first (B01.FR.10)"
@@ -162,8 +201,7 @@ class Session:
         self._house.emit(MessageDropped(identity=self.identity, reason=reason))
 
     def on_closed(self, link: Link) -> None:  # noqa: ARG002
-        if self._boot_timer is not None:
-            self._boot_timer.cancel()
+        self._stop_timer()
         self._house.closed(self)
 
     # -- the application --------------------------------------------------------------------------------

@@ -35,27 +35,53 @@ class Registrar:
         labels: Mapping[str, str],
     ) -> tuple[Station, str | None]:
         """The station, and the password when it was made here; raises `BadInput`, `AlreadyRegistered`."""
+        new, generated = self.check(
+            identity,
+            serial_number=serial_number,
+            profile=profile,
+            password=password,
+            with_password=profile in _WITH_PASSWORD,
+            labels=labels,
+        )
+        return await self._store.add_station(new), generated
+
+    def check(
+        self,
+        identity: str,
+        *,
+        serial_number: str | None,
+        profile: int,
+        password: str | None,
+        with_password: bool,
+        labels: Mapping[str, str],
+        target: int | None = None,
+    ) -> tuple[NewStation, str | None]:
+        """What can be registered, and the password when it was made here; raises `BadInput`."""
         level = _profile(profile)
+        highest = level if target is None else _profile(target)
+        if highest < level:
+            raise BadInput(
+                f"profile {target} is lower than {profile}, where it begins", "a station only ever rises"
+            )
         if (bad := check_identity(identity)) is not None:
             raise BadInput(bad.reason, "choose another identity, as it is set at the station")
         serial = identity if serial_number is None else serial_number
         _check_serial_number(serial, given=serial_number is not None)
         check_labels(labels)
-        generated = generate() if password is None and level in _WITH_PASSWORD else None
+        generated = generate() if password is None and with_password else None
         secret = password if password is not None else generated
         if password is not None and (why := why_unacceptable(password)) is not None:
             raise BadInput(why, "leave the password out to have one generated")
-        station = await self._store.add_station(
-            NewStation(
-                identity=identity,
-                serial_number=serial,
-                profile=level,
-                password_hash=self._hash(identity, secret) if secret is not None else None,
-                added_at=self._now(),
-                labels=labels,
-            )
+        new = NewStation(
+            identity=identity,
+            serial_number=serial,
+            profile=level,
+            target=highest,
+            password_hash=self._hash(identity, secret) if secret is not None else None,
+            added_at=self._now(),
+            labels=labels,
         )
-        return station, generated
+        return new, generated
 
     def _hash(self, identity: str, password: str) -> str:
         return self._hasher.hash(identity, password.encode(), os.urandom(SALT_BYTES))

@@ -98,6 +98,21 @@ def server_context(chains: Sequence[Chain], *, client_anchors: str | None, requi
     return context
 
 
+_NO_CHECK_TIME = 0x20_0000
+"""X509_V_FLAG_NO_CHECK_TIME; Python passes the number on and has no name for it."""
+
+
+def look_at_dates(context: ssl.SSLContext, *, wanted: bool) -> None:
+    """Whether OpenSSL refuses an expired client certificate before HTTP, from the next handshake on.
+
+    When it does not, nobody has looked at a date when the handshake is done, not even at a CA's.
+    """
+    if wanted:
+        context.verify_flags &= ~_NO_CHECK_TIME
+    else:
+        context.verify_flags |= _NO_CHECK_TIME
+
+
 async def handshake(
     sock: socket.socket, context: ssl.SSLContext, protocol: Callable[[], asyncio.Protocol], *, timeout: float
 ) -> asyncio.Transport:
@@ -160,8 +175,8 @@ _ADVICE = {
     "and the installed root",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the station says our certificate has expired: check its clock",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the station rejects our certificate: check the host name in its URL and its clock",
-    "certificate has expired": "the station's certificate was not renewed in time; give the station another way in: "
-    "remove it, add it again with --profile 2, set the password at the station, upgrade it",
+    "certificate has expired": "the station's certificate, or the CA's that issued it, was not renewed in time; let "
+    "this one station in to renew it: ocppsec station allow-expired ID --for 2h",
     "certificate is not yet valid": "the station's certificate is not valid yet: check our clock",
     "unable to get local issuer certificate": "the station's certificate was not issued by our station CA",
     "unsuitable certificate purpose": "the station shows a certificate that is not meant for a TLS client",

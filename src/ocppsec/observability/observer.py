@@ -24,13 +24,21 @@ WORTH_A_LOOK = (
     events.LoginsSlowed,
     events.CertificateRequestRefused,
     events.RenewalStuck,
+    events.OnboardingStuck,
+    events.OnboardingDisputed,
+    events.ExpiredCertificateAllowed,
     events.ServerCertificatesRefused,
     events.StationLostContact,
     events.StoreUnavailable,
 )
 """Logged as warnings; the others tell what goes its way."""
 
-BY_STRANGERS = (events.HandshakeFailed, events.ConnectionRefused, events.LoginsSlowed)
+BY_STRANGERS = (
+    events.HandshakeFailed,
+    events.ConnectionRefused,
+    events.LoginsSlowed,
+    events.OnboardingDisputed,
+)
 """What anybody can cause, without a password, as often as he likes."""
 
 

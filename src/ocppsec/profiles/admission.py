@@ -76,6 +76,8 @@ class Admitted:
     """Why it is kept in Pending until it comes again with something better; None for everybody else."""
     pending_until: datetime | None = None
     """So long."""
+    expired: bool = False
+    """True when its certificate has, and somebody has allowed that."""
 
 
 def admit(
@@ -224,6 +226,7 @@ def _as_new(
     *,
     in_use: bool = False,
     password_matched: int | None = None,
+    expired: bool = False,
 ) -> Admitted | Refused:
     shut = onboarding.why_shut(entry, now, in_use=in_use)
     if shut is not None:
@@ -234,6 +237,7 @@ def _as_new(
         password_matched=password_matched,
         pending=Pending.ONBOARDING,
         pending_until=entry.until,
+        expired=expired,
     )
 
 
@@ -273,10 +277,10 @@ def _check_manufacturer(
         return no(
             RefusalReason.CERTIFICATE_STATUS_UNKNOWN, f"a certificate known to be good: {issuer.unclear}"
         )
-    allowed = _check_dates(certificate, issuer, presented, record, now)
-    if isinstance(allowed, Refused):
-        return allowed
-    return _as_new(entry, presented, record, SecurityProfile.TLS_CLIENT, now)
+    expired = _check_dates(certificate, issuer, presented, record, now)
+    if isinstance(expired, Refused):
+        return expired
+    return _as_new(entry, presented, record, SecurityProfile.TLS_CLIENT, now, expired=expired)
 
 
 def _check_certificate(
@@ -317,6 +321,7 @@ def _check_certificate(
         certificate_is_new=known.state is CertificateState.PENDING,
         pending=Pending.EXPIRED if expired else None,
         pending_until=record.expired_until if expired else None,
+        expired=expired,
     )
 
 
@@ -335,7 +340,7 @@ def _check_dates(
     def no(reason: RefusalReason, expected: str) -> Refused:
         return _no(reason, record.identity, presented, f"{expected} on {now:%Y-%m-%d %H:%M} UTC")
 
-    if issuer is not None and (now < issuer.not_before or now > issuer.not_after):
+    if issuer is None or now < issuer.not_before or now > issuer.not_after:
         return no(RefusalReason.ISSUER_NOT_VALID, "a certificate whose CA is trusted and valid")
     if now < certificate.not_before:
         return no(RefusalReason.CERTIFICATE_NOT_YET_VALID, "a certificate valid")

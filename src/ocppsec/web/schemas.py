@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ocppsec.profiles.password_change import Answer
+from ocppsec.upgrades.campaign.plan import Kind
 from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus
 
 Profile = Annotated[int, Field(ge=0, le=3, strict=True)]
@@ -52,6 +53,9 @@ class Connection(Shown):
     address: str
     since: datetime
     accepted: bool
+    pending: str | None = Field(
+        description="Why it is kept in Pending, `onboarding` or `expired-certificate`; null for all others."
+    )
     tls_version: str | None
     cipher: str | None
 
@@ -208,7 +212,8 @@ class CampaignDryRun(Shown):
 class Campaign(Shown):
     id: str
     name: str
-    to: int
+    kind: Kind
+    to: int | None = Field(description="The profile; null where no station is raised.")
     select: str
     status: CampaignStatus
     reason: str

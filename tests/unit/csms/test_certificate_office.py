@@ -190,6 +190,7 @@ async def test_who_slips_in_gets_no_place(house):
         None,
         Ground(),
         None,
+        None,
         limits=Limits(),
         emit=events.append,
         now=lambda: NOW,

@@ -67,6 +67,19 @@ def arrival(transport: Any = None) -> Any:
     )
 
 
+class NobodyIsNew:
+    """No station is kept in Pending."""
+
+    def in_use(self, identity: str) -> bool:
+        return False
+
+    def disputed(self, identity: str, address: str) -> None: ...
+
+    async def enter(self, entry: Any) -> None: ...
+
+    def check(self, entry: Any) -> None: ...
+
+
 def reception(ground: Ground, sessions: Any) -> Reception:
     made = Reception(
         None,  # type: ignore[arg-type]
@@ -75,6 +88,7 @@ def reception(ground: Ground, sessions: Any) -> Reception:
         None,  # type: ignore[arg-type]
         ground,
         None,  # type: ignore[arg-type]
+        NobodyIsNew(),  # type: ignore[arg-type]
         limits=Limits(),
         emit=lambda _: None,
         now=lambda: NOW,
@@ -99,6 +113,9 @@ async def test_who_is_removed_while_he_is_let_in_is_judged_again() -> None:
         ground,
         verify=lambda *_: False,
         throttle=LoginThrottle(),
+        issuers=lambda _: None,
+        foreign=None,  # type: ignore[arg-type]
+        pending=NobodyIsNew(),
         emit=lambda _: None,
         enter=enter,
         refused=lambda _: None,

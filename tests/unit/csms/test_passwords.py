@@ -46,6 +46,10 @@ class Station:
         self.passwords = []
         self.meanwhile = lambda: None
 
+    @property
+    def may_be_called(self):
+        return self.accepted
+
     async def call(self, action, payload, *, timeout):
         self.asked.append(action)
         if action == "Reset":

@@ -22,7 +22,7 @@ class NeverAnswers:
     """A station that takes every CALL and answers none, until it is let go."""
 
     def __init__(self, identity):
-        self.identity, self.accepted, self.link = identity, True, self
+        self.identity, self.may_be_called, self.link = identity, True, self
         self.facts = SimpleNamespace(certificate=None)
         self.calls, self.gave_up = [], asyncio.Event()
 

@@ -87,6 +87,7 @@ async def renewal(outcome, *, silent=False, profile=SecurityProfile.TLS_BASIC):
         Certifier(outcome),
         None,
         None,
+        None,
         emit=events.append,
         now=lambda: NOW,
     )

@@ -165,7 +165,7 @@ async def test_an_open_connection_is_shown(world):
     await world.add("CS001")
     world.csms.connections["CS001"] = ConnectionInfo(
         identity="CS001", profile=3, door="mtls", address="10.0.0.7", since=NOW, accepted=True,
-        tls_version="TLSv1.3", cipher="TLS_AES_128_GCM_SHA256",
+        pending=None, tls_version="TLSv1.3", cipher="TLS_AES_128_GCM_SHA256",
     )  # fmt: skip
     shown = (await world.ask("GET", "/api/v1/stations/CS001")).json()["connection"]
     assert (shown["profile"], shown["tls_version"]) == (3, "TLSv1.3")

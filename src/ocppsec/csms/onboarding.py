@@ -1,0 +1,370 @@
+"""New stations: who is expected, what they are given in Pending, and how they get to where they should be.
+
+The rows say how far a station is, so a kill at any moment leaves its way in open or shut, never lost: it is shut by
+the same event that shows it is not needed any more, credentials of its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ocppsec.csms.errors import BadInput, CsmsError
+from ocppsec.csms.installed import InstalledCertificates
+from ocppsec.csms.passwords import PasswordOffice
+from ocppsec.csms.renewer import Renewer
+from ocppsec.csms.session import Session
+from ocppsec.csms.sessions import Sessions
+from ocppsec.csms.stations import Registrar
+from ocppsec.events import Emit, OnboardingStepped, OnboardingStuck, StoreUnavailable
+from ocppsec.link.errors import CallFailed
+from ocppsec.ocppj.errors import OcppError
+from ocppsec.profiles import onboarding as rules
+from ocppsec.profiles.onboarding import Pending
+from ocppsec.profiles.password_change import Answer
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import Onboarding, Stage, Way
+from ocppsec.registry.records import Station, UpgradeStatus
+from ocppsec.registry.store import (
+    NotRegistered,
+    RegistryError,
+    Store,
+    Superseded,
+    UpgradeInProgress,
+)
+
+SHORTEST = timedelta(seconds=10)
+LONGEST = timedelta(days=90)
+MOST_CONNECTIONS = 1000
+_LOOK_SECONDS = 15.0
+_COME_BACK_SECONDS = 10.0
+"""A station that has taken its new password and does not come back with it by itself is sent away (A01)."""
+_TRIES = 5
+
+BeginUpgrade = Callable[[str, int], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """A station that was announced."""
+
+    entry: Onboarding
+    station: Station
+    password: str | None = field(default=None, repr=False)
+    """The one-time password when it was made here; told once."""
+
+
+class OnboardingOffice:
+    def __init__(
+        self,
+        store: Store,
+        registrar: Registrar,
+        sessions: Sessions,
+        passwords: PasswordOffice,
+        renewer: Renewer,
+        *,
+        manufacturers: frozenset[str],
+        installed: InstalledCertificates,
+        roots: Callable[[], tuple[str, ...]],
+        begin_upgrade: BeginUpgrade,
+        emit: Emit,
+        now: Callable[[], datetime],
+        look_seconds: float = _LOOK_SECONDS,
+        come_back_seconds: float = _COME_BACK_SECONDS,
+    ) -> None:
+        """*installed* has to reach stations that are kept in Pending; *roots* are what each station has to trust."""
+        self._store = store
+        self._registrar = registrar
+        self._sessions = sessions
+        self._passwords = passwords
+        self._renewer = renewer
+        self._manufacturers = manufacturers
+        self._installed = installed
+        self._roots = roots
+        self._begin_upgrade = begin_upgrade
+        self._emit = emit
+        self._now = now
+        self._look_seconds = look_seconds
+        self._come_back_seconds = come_back_seconds
+        self._providing: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- what a person does -----------------------------------------------------------------------------
+    async def add(
+        self,
+        identity: str,
+        *,
+        way: str,
+        serial_number: str | None,
+        target: int,
+        profile: int,
+        time: timedelta,
+        connections: int,
+        password: str | None = None,
+        manufacturer: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Expected:
+        """Raises `BadInput`, `AlreadyRegistered`."""
+        chosen = self._way(way, target, manufacturer, password)
+        if not SHORTEST <= time <= LONGEST:
+            raise BadInput("a new station is expected for 10 seconds to 90 days", "choose --for accordingly")
+        if not 1 <= connections <= MOST_CONNECTIONS:
+            raise BadInput(
+                f"it may connect 1 to {MOST_CONNECTIONS} times", "choose --connections accordingly"
+            )
+        if chosen is Way.LISTED and serial_number is None:
+            raise BadInput(
+                "a station that is only listed is known by its serial number", "give it with --serial"
+            )
+        new, secret = self._registrar.check(
+            identity,
+            serial_number=serial_number,
+            profile=profile,
+            target=target,
+            password=password,
+            with_password=chosen is Way.PASSWORD,
+            labels=labels or {},
+        )
+        now = self._now()
+        entry = Onboarding(
+            identity=identity,
+            way=chosen,
+            stage=Stage.OPEN,
+            target=new.target or new.profile,
+            until=now + time,
+            most_connections=connections,
+            added_at=now,
+            password_hash=new.password_hash,
+            manufacturer=manufacturer,
+        )
+        station = await self._store.add_onboarding(new, entry)
+        until = f"until {entry.until:%Y-%m-%d %H:%M} UTC"
+        self._tell(identity, "added", f"by {chosen}, to profile {int(entry.target)}, {until}")
+        return Expected(entry=entry, station=station, password=secret)
+
+    async def find(self, identity: str) -> Onboarding:
+        """Raises `NotRegistered`, `BadInput`."""
+        entry = await self._store.onboarding(identity)
+        if entry is None:
+            if await self._store.station(identity) is None:
+                raise NotRegistered(identity)
+            raise BadInput(f"{identity} did not come in as new", f"ocppsec station show {identity}")
+        return entry
+
+    async def check_removable(self, identity: str) -> None:
+        """Raises `BadInput` when it is a station like any other by now."""
+        entry = await self.find(identity)
+        if entry.stage in (Stage.RAISING, Stage.DONE):
+            raise BadInput(
+                f"{identity} is not new any more: it has credentials of its own",
+                f"ocppsec station remove {identity}",
+            )
+
+    def removed(self, identity: str) -> None:
+        self._tell(identity, "removed", "it is not expected any more")
+
+    def _way(self, way: str, target: int, manufacturer: str | None, password: str | None) -> Way:
+        try:
+            chosen = Way(way)
+        except ValueError:
+            raise BadInput(f"{way[:20]!r} is no way in", f"one of {', '.join(Way)}") from None
+        if password is not None and chosen is not Way.PASSWORD:
+            raise BadInput("a password is for --by password", "leave one of the two out")
+        if chosen is not Way.CERTIFICATE:
+            if manufacturer is not None:
+                raise BadInput("a manufacturer is for --by certificate", "leave one of the two out")
+            return chosen
+        if target != SecurityProfile.TLS_CLIENT:
+            raise BadInput("a station that comes with a certificate goes to profile 3", "--to 3")
+        if not self._manufacturers:
+            raise BadInput("no manufacturer is trusted", "name one in [[manufacturers]] of the settings")
+        if manufacturer is not None and manufacturer not in self._manufacturers:
+            raise BadInput(
+                f"no manufacturer {manufacturer[:40]!r} is trusted",
+                f"one of {', '.join(sorted(self._manufacturers))}",
+            )
+        return chosen
+
+    # -- on the way in ----------------------------------------------------------------------------------
+    async def came_in(self, entry: Onboarding) -> None:
+        """It is about to be let in by *entry*; raises `Superseded` when somebody else is, too."""
+        saved = await self._store.save_onboarding(rules.came_in(entry, self._now()))
+        detail = f"connection {saved.connections} of {saved.most_connections}"
+        self._tell(entry.identity, "came-in", f"by {entry.way}, {detail}")
+
+    async def on_its_own(self, entry: Onboarding, proof: str) -> None:
+        """It has credentials of its own: its way in is shut from here on; raises `Superseded`."""
+        after = rules.on_its_own(entry, self._now())
+        if after != entry:
+            await self._store.save_onboarding(after)
+            self._tell(entry.identity, "on-its-own", proof)
+
+    # -- in Pending -------------------------------------------------------------------------------------
+    def provide(self, session: Session) -> None:
+        """It can be called: give it what it needs to come back as itself.  Repeated with each BootNotification."""
+        if session.identity not in self._providing:
+            self._spawn(self._provide(session))
+
+    async def _provide(self, session: Session) -> None:
+        entry, identity = session.facts.onboarding, session.identity
+        if entry is None:
+            return
+        self._providing.add(identity)
+        try:
+            if entry.way is Way.CERTIFICATE:
+                await self._certificate(session)
+            else:
+                await self._password(session)
+        except (CsmsError, CallFailed, OcppError) as error:
+            await self._stuck(identity, str(error))
+        finally:
+            self._providing.discard(identity)
+
+    async def _certificate(self, session: Session) -> None:
+        """A00.FR.806: our root first, for some stations hold their own new certificate against it; then A02."""
+        identity, shown = session.identity, session.facts.certificate
+        assert shown is not None
+        for pem in self._roots():
+            changed = await self._installed.install(identity, pem, "CSMSRootCertificate")
+            if not changed.shown:
+                reason = f": {changed.reason}" if changed.reason else ""
+                await self._stuck(identity, f"InstallCertificate was answered {changed.status}{reason}")
+                return
+        self._tell(identity, "given-root", "it shows our root among its CSMSRootCertificates")
+        await self._renewer.replace(identity, shown.fingerprint)
+
+    async def _password(self, session: Session) -> None:
+        """A01, at once: what let it in is worth nothing as soon as it has one that nobody has seen."""
+        identity = session.identity
+        rotation = await self._passwords.rotate(identity)
+        if rotation.outcome is Answer.ACCEPTED:
+            self._tell(identity, "given-password", rotation.detail)
+            await self._change(identity, lambda now: rules.on_its_own(now, self._now()))
+            self._tell(identity, "on-its-own", "it has accepted a password of its own (A01.FR.03)")
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._come_back_seconds, self._send_away, session)
+        elif rotation.outcome is Answer.REBOOT_REQUIRED:
+            self._tell(identity, "given-password", rotation.detail)
+        else:
+            await self._stuck(identity, f"its new password: {rotation.detail}")
+
+    def _send_away(self, session: Session) -> None:
+        if self._sessions.get(session.identity) is session:
+            session.drop("come back with the new password")
+
+    # -- on its own -------------------------------------------------------------------------------------
+    def accepted(self, session: Session) -> None:
+        """It was accepted like any other station: raise it to its target, or find that it has arrived."""
+        self._spawn(self._raise(session.identity, session.profile))
+
+    async def _raise(self, identity: str, profile: SecurityProfile) -> None:
+        entry = await self._store.onboarding(identity)
+        if entry is None or entry.stage is not Stage.RAISING:
+            return
+        upgrades = await self._store.upgrades(identity)
+        failed = [
+            upgrade.reason
+            for upgrade in upgrades
+            if upgrade.status is UpgradeStatus.FAILED
+            and upgrade.started_at >= (entry.own_at or entry.added_at)
+        ]
+        upgrading = any(upgrade.status is UpgradeStatus.OPEN for upgrade in upgrades)
+        match rules.next_step(entry, profile, failed, upgrading=upgrading):
+            case rules.Arrived():
+                now = self._now()
+                await self._change(
+                    identity, lambda old: replace(old, stage=Stage.DONE, ended_at=now, reason="")
+                )
+                self._tell(identity, "done", f"on profile {int(profile)}")
+            case rules.Raise():
+                await self._begin(identity, int(entry.target))
+            case rules.GiveUp(reason=reason):
+                await self._stuck(identity, reason)
+            case rules.Wait():
+                pass
+
+    async def _begin(self, identity: str, target: int) -> None:
+        try:
+            await self._begin_upgrade(identity, target)
+        except UpgradeInProgress:
+            return  # a person was quicker
+        except CsmsError as error:
+            await self._stuck(identity, str(error))
+            return
+        self._tell(identity, "raised", f"its upgrade to profile {target} has begun")
+
+    # -- time -------------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Shut what is overdue, for as long as this is not cancelled.  Admission does not wait for it."""
+        while True:
+            try:
+                await self.look()
+            except RegistryError as error:
+                self._emit(StoreUnavailable(doing="looking at new stations", reason=str(error)))
+            await asyncio.sleep(self._look_seconds)
+
+    async def look(self) -> None:
+        after, now = None, self._now()
+        while page := await self._store.onboardings(after=after, stage=Stage.OPEN, limit=500):
+            for entry in page:
+                if rules.overdue(entry, now):
+                    await self._expire(entry, now)
+            after = page[-1].identity
+
+    async def _expire(self, entry: Onboarding, now: datetime) -> None:
+        reason = entry.reason or (
+            "it never came" if not entry.connections else "it came and got no credentials of its own"
+        )
+        try:
+            await self._store.save_onboarding(
+                replace(entry, stage=Stage.EXPIRED, ended_at=now, reason=reason)
+            )
+        except Superseded:
+            return  # it comes in at this moment, or is gone
+        self._emit(OnboardingStuck(identity=entry.identity, reason=f"its time has passed: {reason}"))
+        session = self._sessions.get(entry.identity)
+        if session is not None and session.facts.pending is Pending.ONBOARDING:
+            session.drop("the time it was expected in has passed")
+
+    # -- rows and tasks ---------------------------------------------------------------------------------
+    async def _change(self, identity: str, change: Callable[[Onboarding], Onboarding]) -> None:
+        """Decide on what is stored; again when somebody else was quicker, not at all when it is gone."""
+        for _ in range(_TRIES):
+            entry = await self._store.onboarding(identity)
+            if entry is None or (after := change(entry)) == entry:
+                return
+            try:
+                await self._store.save_onboarding(after)
+            except Superseded:
+                continue
+            return
+
+    async def _stuck(self, identity: str, reason: str) -> None:
+        await self._change(identity, lambda entry: replace(entry, reason=reason))
+        self._emit(OnboardingStuck(identity=identity, reason=reason))
+
+    def _tell(self, identity: str, step: str, detail: str) -> None:
+        self._emit(OnboardingStepped(identity=identity, step=step, detail=detail))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, RegistryError):
+            # The row stands as it was; the station's next BootNotification takes it up again.
+            self._emit(StoreUnavailable(doing="onboarding", reason=str(error)))
+            return
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "error while a station was onboarded", "exception": error}
+        )
