@@ -7,6 +7,7 @@ request exactly as the station signed it.  The answer is a PKCS #7 bag in which 
 import asyncio
 import base64
 import binascii
+import warnings
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -88,7 +89,10 @@ class Est:
         except binascii.Error:
             raise self._unreadable(answer, "it is not base64") from None
         try:
-            return tuple(pkcs7.load_der_pkcs7_certificates(der))
+            with warnings.catch_warnings():
+                # Its certificates are a SET, which DER wants sorted; openssl and others leave them as they were.
+                warnings.simplefilter("ignore", UserWarning)
+                return tuple(pkcs7.load_der_pkcs7_certificates(der))
         except (ValueError, UnsupportedAlgorithm):
             raise self._unreadable(answer, "it is no PKCS #7 with certificates") from None
 

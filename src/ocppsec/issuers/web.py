@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from ocppsec.certificates.safekeeping import require_private
 from ocppsec.issuers.issuer import AskFailed, BadIssuer, Declined, NotAsked
 
 ANSWER_LIMIT = 256 * 1024
@@ -54,7 +55,7 @@ class Endpoint:
     ) -> None:
         """*tls_ca* is what its TLS certificate is verified against, the system's store by default.
 
-        *secrets* never appear in a message of ours, though the CA may repeat them.  Raises `BadEndpoint`.
+        *secrets* never appear in a message of ours, though the CA may repeat them.  Raises `BadEndpoint`, `TooOpen`.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query:
@@ -188,6 +189,8 @@ def _context(tls_ca: Path | None, certificate: Path | None, key: Path | None) ->
     except (ssl.SSLError, OSError) as error:
         raise BadEndpoint(f"issuer.tls_ca {tls_ca} cannot be used: {error}") from error
     if certificate is not None:
+        if key is not None and key.exists():
+            require_private(key)
         try:
             context.load_cert_chain(certificate, key, password=b"")
         except (ssl.SSLError, OSError) as error:
