@@ -1,26 +1,23 @@
-"""Who a campaign would raise, who it cannot and why: looked up and judged before anything is changed."""
+"""Whom a campaign would help, whom it cannot and why: looked up and judged before anything is changed."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.csms.errors import BadInput
-from ocppsec.csms.planning import plan_for, start_of
+from ocppsec.csms.errands.doing import Doing, Fleet
 from ocppsec.registry.records import Station
 from ocppsec.registry.store import Store
 from ocppsec.upgrades.campaign.begin import Candidate, begin, snapshot
 from ocppsec.upgrades.campaign.phases import quota
-from ocppsec.upgrades.campaign.plan import CampaignPlan
+from ocppsec.upgrades.campaign.plan import CampaignPlan, Kind
 from ocppsec.upgrades.campaign.selection import Selection, matches, parse
-from ocppsec.upgrades.campaign.states import Member, MemberStatus, decode_member
+from ocppsec.upgrades.campaign.states import Member, MemberStatus, decode_member, decode_run
 from ocppsec.upgrades.campaign.totals import Totals
 from ocppsec.upgrades.campaign.window import TIMEZONE_LABEL
-from ocppsec.upgrades.plan import Plan
-from ocppsec.upgrades.states import Failed
-from ocppsec.upgrades.workflow import begin as begin_upgrade
+from ocppsec.upgrades.states import UnreadableState
 
 _PAGE = 500
 _EARLIER_CAMPAIGNS = 5
@@ -51,59 +48,31 @@ class DryRun:
     """How many stations are through, at the end of each phase."""
 
 
-class Judge:
-    """Says of a station why it cannot be raised, without asking it anything."""
-
-    def __init__(
-        self, authority: AuthorityFiles, organization: str, urls: Mapping[int, str], to: int
-    ) -> None:
-        self._authority = authority
-        self._organization = organization
-        self._urls = urls
-        self._to = to
-        self._plans: dict[int, Plan] = {}
-
-    def objection(self, station: Station) -> str:
-        """Empty when nothing that is known speaks against it."""
-        if station.floor >= self._to:
-            return f"is on profile {int(station.floor)} already"
-        try:
-            plan = self._plan(station)
-        except BadInput as error:
-            return error.reason
-        state, _ = begin_upgrade(plan, start_of(station, None))
-        return state.reason if isinstance(state, Failed) else ""
-
-    def _plan(self, station: Station) -> Plan:
-        """The same for all of one floor, but for what an earlier upgrade knows of their slots."""
-        if station.floor not in self._plans:
-            self._plans[station.floor] = plan_for(
-                station, self._to, self._authority, organization=self._organization, url_for=self._urls.get
-            )
-        return self._plans[station.floor]
-
-
-async def dry_run(store: Store, plan: CampaignPlan, judge: Judge, connected: frozenset[str]) -> DryRun:
+async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Callable[[str], bool]) -> DryRun:
+    """Raises `BadInput` when the plan can be carried out at no station."""
+    doing.check()
+    store = fleet.store
     chosen = await _chosen(store, parse(plan.select), connected)
-    members = snapshot(
-        Candidate(
-            identity=station.identity,
-            kind=kind_of(station),
-            timezone=station.labels.get(TIMEZONE_LABEL, ""),
-            objection=judge.objection(station),
-        )
-        for station in chosen
-    )
-    run = begin(plan)
-    totals = Totals(members)
+    objections = await doing.objections(chosen)
+    members = snapshot(candidate(station, objections.get(station.identity, "")) for station in chosen)
+    run, totals = begin(plan), Totals(members)
     ends = tuple(quota(replace(run, phase=number), totals) for number in range(len(plan.phases)))
-    failures = await _failures_by_kind(store)
+    failures = await _failures_by_kind(store, plan.kind)
     by_identity = {station.identity: station for station in chosen}
     rows = tuple(
-        _row(member, by_identity[member.identity], member.identity in connected, ends, failures)
+        _row(member, by_identity[member.identity], connected(member.identity), ends, failures)
         for member in members
     )
     return DryRun(plan=plan, members=tuple(members), stations=rows, phases=ends)
+
+
+def candidate(station: Station, objection: str = "") -> Candidate:
+    return Candidate(
+        identity=station.identity,
+        kind=kind_of(station),
+        timezone=station.labels.get(TIMEZONE_LABEL, ""),
+        objection=objection,
+    )
 
 
 def kind_of(station: Station) -> str:
@@ -127,25 +96,28 @@ def facts_of(station: Station, *, connected: bool) -> dict[str, str]:
     return {**station.labels, **{name: str(value) for name, value in known.items() if value is not None}}
 
 
-async def _chosen(store: Store, selection: Selection, connected: frozenset[str]) -> list[Station]:
+async def _chosen(store: Store, selection: Selection, connected: Callable[[str], bool]) -> list[Station]:
     chosen: list[Station] = []
     after: str | None = None
     while page := await store.stations(after=after, limit=_PAGE):
         chosen += [
-            one for one in page if matches(selection, facts_of(one, connected=one.identity in connected))
+            one for one in page if matches(selection, facts_of(one, connected=connected(one.identity)))
         ]
         after = page[-1].identity
     return chosen
 
 
-async def _failures_by_kind(store: Store) -> Mapping[str, Counter[str]]:
-    """Of the last few campaigns: for each kind of station, what made them fail, and how often."""
+async def _failures_by_kind(store: Store, kind: Kind) -> Mapping[str, Counter[str]]:
+    """Of the last few campaigns of this sort: for each kind of station, what made them fail, and how often."""
     found: dict[str, Counter[str]] = {}
     for campaign in await store.campaigns(limit=_EARLIER_CAMPAIGNS):
-        for status in (MemberStatus.FAILED, MemberStatus.LOST):
-            for record in await store.campaign_members(campaign.id, status=status, limit=_PAGE):
-                member = decode_member(record.state)
-                found.setdefault(member.kind, Counter())[member.reason] += 1
+        with contextlib.suppress(UnreadableState):
+            if decode_run(campaign.state).plan.kind is not kind:
+                continue
+            for status in (MemberStatus.FAILED, MemberStatus.LOST):
+                for record in await store.campaign_members(campaign.id, status=status, limit=_PAGE):
+                    member = decode_member(record.state)
+                    found.setdefault(member.kind, Counter())[member.reason] += 1
     return found
 
 

@@ -14,6 +14,10 @@ class BadInput(CsmsError):  # noqa: N818
     """What was asked for cannot be."""
 
 
+class Busy(BadInput):
+    """Something else is being done to the station; later it can be."""
+
+
 class NotConnected(CsmsError):  # noqa: N818
     """The station is not connected, or not yet accepted, so it cannot be called."""
 

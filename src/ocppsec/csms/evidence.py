@@ -44,7 +44,8 @@ async def of_campaign(store: Store, campaign_id: str, upgrade_of: Any) -> dict[s
         "campaign": {
             "id": campaign.id,
             "name": campaign.name,
-            "to": int(campaign.target),
+            "kind": run.plan.kind,
+            "to": None if campaign.target is None else int(campaign.target),
             "select": run.plan.select,
             "status": campaign.status,
             "reason": campaign.reason,

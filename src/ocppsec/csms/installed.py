@@ -71,7 +71,7 @@ class InstalledCertificates:
 
     async def install(self, identity: str, pem: str, use: str) -> Changed:
         """M05; raises `BadInput` for what no station should be given, and what `Csms.call` raises."""
-        certificate = _root_in(pem)
+        certificate = root_in(pem)
         request = InstallCertificateRequest(
             certificate_type=_use(use), certificate=write_chain((certificate,))
         )
@@ -84,6 +84,33 @@ class InstalledCertificates:
             reason=_words(answer.status_info),
             shown=any(_is(one.certificate_hash_data, certificate) for one in names),
         )
+
+    async def holds(self, identity: str, certificate: x509.Certificate, use: str) -> bool:
+        """Whether the station says that it has this root for this use; raises what `Csms.call` raises."""
+        return any(_is_for(one, certificate, use) for one in await self._chains(identity))
+
+    async def withdraw(self, identity: str, certificate: x509.Certificate, use: str) -> Changed:
+        """Take a root out that `holds` has shown (M04.FR.07: by the station's own hash data).
+
+        Raises `BadInput` for our own root, and for one that is not there, and what `Csms.call` raises.
+        """
+        if self.is_ours(certificate):
+            raise BadInput("that is our own root: nobody could connect on profiles 2 and 3 any more")
+        named = [one for one in await self._chains(identity) if _is_for(one, certificate, use)]
+        if not named:
+            raise BadInput(f"{identity} has no such root", f"ocppsec station certs {identity}")
+        request = DeleteCertificateRequest(certificate_hash_data=named[0].certificate_hash_data)
+        payload = await self._call(identity, request.action, to_payload(request), timeout=SECONDS)
+        answer = parse_response(request.action, payload)
+        assert isinstance(answer, DeleteCertificateResponse)
+        return Changed(
+            status=answer.status.value,
+            reason=_words(answer.status_info),
+            shown=await self.holds(identity, certificate, use),
+        )
+
+    def is_ours(self, certificate: x509.Certificate) -> bool:
+        return certificate == self._root()
 
     async def delete(self, identity: str, serial_number: str, *, even_ours: bool = False) -> Changed:
         """M04, by the hash data that the station itself has given (M04.FR.07).
@@ -132,6 +159,10 @@ def _installed(chain: CertificateHashDataChain, root: x509.Certificate) -> Insta
     )
 
 
+def _is_for(named: CertificateHashDataChain, certificate: x509.Certificate, use: str) -> bool:
+    return named.certificate_type.value == use and _is(named.certificate_hash_data, certificate)
+
+
 def _is(named: OnTheWire, certificate: x509.Certificate) -> bool:
     """True when *named* is this root, in the algorithm the station has chosen."""
     ours = hash_data(certificate, certificate, named.hash_algorithm.value)
@@ -149,7 +180,7 @@ def _named(chain: CertificateHashDataChain, serial_number: str) -> bool:
     return chain.certificate_hash_data.serial_number.lower().lstrip("0") == wanted
 
 
-def _root_in(pem: str) -> x509.Certificate:
+def root_in(pem: str) -> x509.Certificate:
     """LESSONS, stations in the field 5: never a leaf or an intermediate."""
     try:
         certificate = read_certificate(pem)

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Body, Header, Query, Response
 
 from ocppsec.csms import evidence
-from ocppsec.csms.campaigner import UnknownCampaign, upgrade_id
+from ocppsec.csms.campaigner import UnknownCampaign, errand_id
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.service import Csms
 from ocppsec.registry import records
@@ -92,7 +92,7 @@ def campaigns(csms: Csms) -> APIRouter:
     @router.get("/{campaign_id}/evidence")
     async def show_evidence(campaign_id: str) -> dict[str, Any]:
         """For each station: the steps of its upgrade, what the doors saw, the certificates issued in it."""
-        found = await evidence.of_campaign(csms.store, campaign_id, upgrade_id)
+        found = await evidence.of_campaign(csms.store, campaign_id, errand_id)
         if found is None:
             raise _unknown()
         return found
@@ -140,7 +140,8 @@ async def _shown(csms: Csms, campaign: records.Campaign) -> schemas.Campaign:
     return schemas.Campaign(
         id=campaign.id,
         name=campaign.name,
-        to=int(campaign.target),
+        kind=run.plan.kind,
+        to=None if campaign.target is None else int(campaign.target),
         select=run.plan.select,
         status=run.status,
         reason=campaign.reason,

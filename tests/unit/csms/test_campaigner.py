@@ -18,6 +18,7 @@ from ocppsec.registry.records import BootFacts, NewStation, Upgrade, UpgradeChan
 from ocppsec.registry.store import StoreUnavailable, UpgradeInProgress
 from ocppsec.upgrades.campaign.happenings import Abort, Pause, Resume, Retry
 from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.upgrades.plan import Deadlines
 from ocppsec.upgrades.states import Done, Failed, encode_state
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -46,14 +47,25 @@ class Fleet:
         self.store = store
         self.now = START
         self.connected = {}
+        self.since = {}
+        self.charges = {}
+        self.deadlines = []
         self.begun = []
         self.events = []
 
     def url_for(self, profile):
         return {2: "wss://h:1/ocpp", 3: "wss://h:2/ocpp"}.get(profile)
 
-    def present(self):
-        return dict(self.connected)
+    configuration = SimpleNamespace(upgrade_deadlines=Deadlines())
+
+    def connection(self, identity):
+        if identity not in self.connected:
+            return None
+        since = self.since.get(identity, START)
+        return SimpleNamespace(profile=self.connected[identity], accepted=True, since=since)
+
+    def charging(self, identity):
+        return self.charges.get(identity)
 
     @property
     def upgrading(self):
@@ -82,7 +94,8 @@ class Fleet:
         await self.store.record_boot(identity, facts)
         self.connected[identity] = profile
 
-    async def begin_upgrade(self, identity, to, *, upgrade_id=None):
+    async def begin_upgrade(self, identity, to, *, upgrade_id=None, deadlines=None):
+        self.deadlines.append(deadlines)
         upgrade = Upgrade(
             id=upgrade_id,
             identity=identity,
@@ -150,7 +163,7 @@ async def test_from_begin_to_end(fleet):
     campaigner = await new(fleet)
     campaign = await campaigner.begin(read_plan(PLAN))
     await look(fleet, campaigner)
-    for upgrade_id, state in zip(fleet.begun, (DONE, REFUSED, LOST), strict=True):
+    for upgrade_id, state in zip(sorted(fleet.begun), (DONE, REFUSED, LOST), strict=True):
         await fleet.end(upgrade_id, state)
     await look(fleet, campaigner)
 
@@ -327,7 +340,7 @@ async def test_a_campaign_of_nobody(fleet):
     await fleet.add("CP1", profile=2)
     campaigner = await new(fleet)
 
-    with pytest.raises(BadInput, match="none can be raised; the first: is on profile 2 already"):
+    with pytest.raises(BadInput, match="none can be raised to profile 2; the first: is on profile 2 already"):
         await campaigner.begin(read_plan(PLAN))
     with pytest.raises(BadInput, match="of 0 chosen stations"):
         await campaigner.begin(read_plan(PLAN | {"select": "identity=X*"}))
