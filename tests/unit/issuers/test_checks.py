@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from foreign_ca import (
     CLIENT,
@@ -79,6 +80,7 @@ WRONG = {
     "ended": ({"days": (-9, -1)}, "it ended"),
     "not begun": ({"days": (1, 30)}, "it begins"),
     "longer than asked": ({"days": (-1, 91)}, "asked for was"),
+    "a weak hash": ({"algorithm": hashes.SHA224()}, "signed over sha224"),
     "of another CA": ({"signed_by": OTHER}, "none of the CAs configured"),
 }
 
@@ -161,10 +163,13 @@ def test_a_chain_that_leads_to_no_root_is_refused(order):
 
 def test_a_chain_no_station_could_take_is_refused(order):
     """CertificateSigned has 10,000 characters."""
-    above = tuple(ca(f"CA {number}", ROOT).certificate for number in range(15))
-    long = Trust((IssuingCa(ISSUING.certificate, above, ROOT.certificate),))
-    with pytest.raises(BadAnswer):
-        judge((sign(ISSUING, order.approved.public_key),), order, long, now=NOW)
+    path = [ROOT]
+    for number in range(15):
+        path.insert(0, ca(f"CA {number} {'of a long name' * 3}", path[0]))
+    issuing, *above, root = (each.certificate for each in path)
+    trust = Trust((IssuingCa(issuing, tuple(above), root),))
+    with pytest.raises(BadAnswer, match="characters, CertificateSigned takes 10000"):
+        judge((sign(path[0], order.approved.public_key),), order, trust, now=NOW)
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 240])
