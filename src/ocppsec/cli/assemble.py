@@ -19,6 +19,8 @@ from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
 from ocppsec.events import Emit
+from ocppsec.issuers.choice import CaKind, ForeignCa
+from ocppsec.issuers.issuer import BadIssuer
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.open import open_store
 from ocppsec.registry.store import Store, StoreUnavailable
@@ -41,6 +43,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         ),
         hostname=settings.csms.hostname,
         organization=settings.csms.organization,
+        issuer=_issuer(settings),
         own_certificate=_own_certificate(settings),
         ocsp_hosts=frozenset(settings.csms.ocsp_hosts),
         replace_factory_passwords=settings.csms.replace_factory_passwords,
@@ -61,6 +64,25 @@ def custody_of(settings: Settings) -> Custody:
         passphrase=ca.passphrase.get_secret_value().encode() if ca.passphrase else None,
         tokens=tokens,
         token=ca.pkcs11_token,
+    )
+
+
+def _issuer(settings: Settings) -> ForeignCa | None:
+    named = settings.issuer
+    if named.kind == "own" or named.url is None or named.ca is None:
+        return None
+    return ForeignCa(
+        kind=CaKind(named.kind),
+        url=named.url,
+        ca=Path(named.ca).expanduser(),
+        profile=named.profile,
+        mount=named.mount,
+        user=named.user,
+        secret=named.secret.get_secret_value() if named.secret else None,
+        tls_ca=Path(named.tls_ca).expanduser() if named.tls_ca else None,
+        certificate=Path(named.certificate).expanduser() if named.certificate else None,
+        key=Path(named.key).expanduser() if named.key else None,
+        seconds=named.seconds,
     )
 
 
@@ -113,6 +135,13 @@ async def _start(csms: Csms, directory: Path) -> None:
         raise unusable_database(directory, error) from error
     except (AuthorityDamaged, KeyUnusable, BadMaterial) as error:
         raise Failure("the certificate authority cannot be used", why=str(error)) from error
+    except BadIssuer as error:
+        raise Failure(
+            "the CA that is to sign stations' certificates cannot be used",
+            why=str(error),
+            next="look at [issuer] in the settings: ocppsec config show --origin",
+            code=ExitCode.USAGE,
+        ) from error
     except TooOpen as error:
         raise Failure(
             "others can read what must be secret", why=str(error), code=ExitCode.NOT_ALLOWED

@@ -114,6 +114,30 @@ class CaSection(Section):
         return days
 
 
+class IssuerSection(Section):
+    kind: Literal["own", "est", "step-ca", "vault", "cfssl"] = Field(default="own", description="Who signs stations' certificates: our own CA, or another one.")  # fmt: skip
+    url: str | None = Field(default=None, max_length=500, description="Where the other CA is; https, or http on this machine.")  # fmt: skip
+    ca: str | None = Field(default=None, min_length=1, description="PEM file with its root, the CA that issues to stations, and what is between.")  # fmt: skip
+    profile: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._~-]{1,100}$", description="Role of Vault, profile of cfssl, label of EST.")  # fmt: skip
+    mount: str = Field(default="pki", pattern=r"^[A-Za-z0-9._~/-]{1,100}$", description="Where Vault's PKI engine is mounted.")  # fmt: skip
+    user: str | None = Field(default=None, min_length=1, max_length=200, description="Name for EST (HTTP Basic), role_id for Vault (AppRole), provisioner of step-ca.")  # fmt: skip
+    secret: SecretStr | None = Field(default=None, min_length=1, description="Password for EST, secret_id or token for Vault, private JWK for step-ca, auth key (hex) for cfssl.")  # fmt: skip
+    tls_ca: str | None = Field(default=None, min_length=1, description="PEM file its TLS certificate is verified against; the system's store by default.")  # fmt: skip
+    certificate: str | None = Field(default=None, min_length=1, description="PEM file with our TLS client certificate for it.")  # fmt: skip
+    key: str | None = Field(default=None, min_length=1, description="PEM file with the key of that, 0600.")
+    seconds: float = Field(default=20, ge=1, le=50, description="How long it may take for one certificate.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "IssuerSection":
+        if self.kind != "own" and (self.url is None or self.ca is None):
+            raise ValueError(f"kind {self.kind} needs url and ca")
+        if self.kind == "own" and (self.url is not None or self.ca is not None):
+            raise ValueError("url and ca are for another CA: set kind, too")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class LogSection(Section):
     format: Literal["auto", "console", "json"] = Field(default="auto", description="auto: words on a terminal, JSON lines elsewhere.")  # fmt: skip
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -147,6 +171,7 @@ class Settings(Section):
     csms: CsmsSection = CsmsSection()
     api: ApiSection = ApiSection()
     ca: CaSection = CaSection()
+    issuer: IssuerSection = IssuerSection()
     log: LogSection = LogSection()
     upgrade: UpgradeSection = UpgradeSection()
     doors: tuple[DoorSection, ...] = ()
@@ -177,10 +202,11 @@ SECTIONS: dict[str, type[Section]] = {
     "csms": CsmsSection,
     "api": ApiSection,
     "ca": CaSection,
+    "issuer": IssuerSection,
     "log": LogSection,
     "upgrade": UpgradeSection,
 }
-SECRETS = ("api.token", "ca.passphrase", "ca.pkcs11_pin")
+SECRETS = ("api.token", "ca.passphrase", "ca.pkcs11_pin", "issuer.secret")
 _SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
 KEYS = (*_SECTION_KEYS, "doors")
 
