@@ -63,7 +63,8 @@ class Story:
         if event.get("event") == "upgrade-stepped":
             self.at[event["identity"]] = event["step"]
             if event["step"] == SIGNING and event["identity"] == self.signer and self.kill is not None:
-                self.kill()
+                kill, self.kill = self.kill, None  # the next process takes the step up, and says so
+                kill()
 
     def pace(self, identity):
         async def pace():
