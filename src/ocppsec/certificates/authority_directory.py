@@ -103,8 +103,9 @@ class AuthorityDirectory:
     def issuer_key(self, name: str) -> PrivateKey:
         """The key of the CA *name* of `ISSUERS`, made when there is none: for a request."""
         path = self._directory / f"{name}.key"
-        _require_key(path, path.with_suffix(".pem"))
-        key = self._custody.key_or_new(path, name)
+        certificate = path.with_suffix(".pem")
+        _require_key(path, certificate)
+        key = self._custody.key(path) if certificate.exists() else self._custody.key_or_new(path, name)
         if key is None:
             raise AuthorityDamaged(f"{path} says that this key is elsewhere: only the root's can be")
         return key
@@ -122,9 +123,9 @@ class AuthorityDirectory:
     def _one(self, name: str, create: Create, *, issuer: Authority | None) -> Authority:
         key_path, certificate_path = self._directory / f"{name}.key", self._directory / f"{name}.pem"
         _require_key(key_path, certificate_path)
-        key = self._custody.key_or_new(key_path, name)
         if certificate_path.exists():
-            return self._loaded(certificate_path, key, issuer)
+            return self._loaded(certificate_path, self._custody.key(key_path), issuer)
+        key = self._custody.key_or_new(key_path, name)
         if key is None or (issuer is not None and issuer.key is None):
             raise NotCertifiedYet(f"{certificate_path} is missing.  {_ask_elsewhere(certificate_path)}")
         authority = create(key)

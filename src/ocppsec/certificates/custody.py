@@ -9,9 +9,10 @@ elsewhere.
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ocppsec.certificates.key_place import SCHEME, KeyPlace, new_label
 from ocppsec.certificates.keys import KeyFamily, KeyUnusable, PrivateKey, load_key, new_key, save_key
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
-from ocppsec.certificates.tokens import SCHEME, KeyPlace, Tokens, new_label
+from ocppsec.certificates.tokens import Tokens
 
 _URI_LIMIT = 1000
 _ELSEWHERE = b"elsewhere: this key is not on this machine\n"

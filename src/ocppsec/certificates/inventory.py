@@ -11,10 +11,10 @@ from pathlib import Path
 from cryptography import x509
 
 from ocppsec.certificates.custody import Elsewhere, place_in
+from ocppsec.certificates.key_place import KeyPlace
 from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.pem import BadPem, read_certificate
 from ocppsec.certificates.safekeeping import TooOpen
-from ocppsec.certificates.tokens import KeyPlace
 
 ROLES = ("root", "stations", "servers")
 MISSING = "missing"

@@ -10,56 +10,20 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from ocppsec.certificates.key_place import KeyPlace
 from ocppsec.certificates.keys import KeyFamily, KeyUnusable, PrivateKey, PublicKey
 from ocppsec.certificates.token_keys import Sign, private_key_of
 
 if TYPE_CHECKING:
     import pkcs11
 
-SCHEME: Final = "pkcs11:"
 _CURVES: Final = {KeyFamily.EC_P256: "secp256r1", KeyFamily.EC_P384: "secp384r1"}
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPlace:
-    """Which key in which token, as ``pkcs11:token=...;object=...`` (RFC 7512) names it."""
-
-    token: str
-    label: str
-
-    def __str__(self) -> str:
-        return f"the key {self.label!r} in the token {self.token!r}"
-
-    def uri(self) -> str:
-        return f"{SCHEME}token={quote(self.token, safe='')};object={quote(self.label, safe='')};type=private"
-
-    @classmethod
-    def parse(cls, uri: str) -> Self:
-        """Raises ValueError: a URI that says less than we need, or more than we look at."""
-        said: dict[str, str] = {}
-        for part in uri.removeprefix(SCHEME).split(";"):
-            name, equals, value = part.partition("=")
-            if not equals or name in said:
-                raise ValueError(f"{part!r}")
-            said[name] = unquote(value, errors="strict")
-        if unknown := said.keys() - {"token", "object", "type"}:
-            raise ValueError(f"we look at token, object and type, not at {', '.join(sorted(unknown))}")
-        if not said.get("token") or not said.get("object") or said.get("type", "private") != "private":
-            raise ValueError("it has to say token=...;object=...;type=private")
-        return cls(token=said["token"], label=said["object"])
-
-
-def new_label(name: str) -> str:
-    """Never the same twice: two hierarchies may share a token."""
-    return f"ocppsec-{name}-{secrets.token_hex(4)}"
 
 
 class Tokens:
@@ -71,6 +35,8 @@ class Tokens:
         self._pin = pin
         self._lock = threading.RLock()
         self._sessions: dict[str, pkcs11.Session] = {}
+        self._handles: dict[KeyPlace, Any] = {}
+        """Of private keys; they go with their session."""
         self._refused: set[str] = set()
 
     def __repr__(self) -> str:
@@ -78,12 +44,12 @@ class Tokens:
 
     def key(self, place: KeyPlace) -> PrivateKey | None:
         """None when the token has no such key; raises `KeyUnusable`.  It has signed and can be used."""
-        public = self._with_session(place, lambda session: self._public_key(session, place))
+        public = self._looking(place, lambda session: self._public_key(session, place))
         return None if public is None else private_key_of(public, self._signer(place), str(place))
 
     def new_key(self, place: KeyPlace, family: KeyFamily) -> PrivateKey:
         """Made in the token, for signing alone, never to leave it; raises `KeyUnusable`."""
-        self._with_session(place, lambda session: self._generate(session, place, family))
+        self._looking(place, lambda session: self._generate(session, place, family))
         key = self.key(place)
         if key is None:
             raise KeyUnusable(f"{place} was made and is not there")
@@ -97,7 +63,7 @@ class Tokens:
             private = self._private(session, place)
             return bool(private[Attribute.EXTRACTABLE]) or not private[Attribute.SENSITIVE]
 
-        return self._with_session(place, look)
+        return self._looking(place, look)
 
     def _signer(self, place: KeyPlace) -> Sign:
         def sign(data: bytes, mechanism: str) -> bytes:
@@ -137,10 +103,12 @@ class Tokens:
     def _private(self, session: "pkcs11.Session", place: KeyPlace) -> Any:
         from pkcs11 import ObjectClass
 
-        found = _found(session, place, ObjectClass.PRIVATE_KEY)
-        if not found:
-            raise KeyUnusable(f"{place} is not there any more")
-        return found[0]
+        if place not in self._handles:
+            found = _found(session, place, ObjectClass.PRIVATE_KEY)
+            if not found:
+                raise KeyUnusable(f"{place} is not there any more")
+            self._handles[place] = found[0]
+        return self._handles[place]
 
     def _generate(self, session: "pkcs11.Session", place: KeyPlace, family: KeyFamily) -> None:
         from pkcs11 import Attribute, KeyType
@@ -170,6 +138,13 @@ class Tokens:
                 parameters.generate_keypair(**template)
             else:
                 writing.generate_keypair(KeyType.RSA, int(family.removeprefix("rsa-")), **template)
+
+    def _looking(self, place: KeyPlace, work: Callable[["pkcs11.Session"], T]) -> T:
+        """As `_with_session`, for a search: one that breaks half-way leaves a trace on standard error."""
+        with self._lock, _told(place, self._module):
+            if place.token in self._sessions and not _answers(self._sessions[place.token]):
+                self._forget(place.token)
+            return self._with_session(place, work)
 
     # -- sessions --------------------------------------------------------------------------------------------
     def _with_session(self, place: KeyPlace, work: Callable[["pkcs11.Session"], T]) -> T:
@@ -208,6 +183,7 @@ class Tokens:
         from pkcs11 import PKCS11Error
 
         session = self._sessions.pop(label, None)
+        self._handles = {place: one for place, one in self._handles.items() if place.token != label}
         if session is None:
             return False
         with contextlib.suppress(PKCS11Error):
@@ -222,6 +198,18 @@ def _found(session: "pkcs11.Session", place: KeyPlace, kind: "pkcs11.ObjectClass
     if len(found) > 1:
         raise KeyUnusable(f"{place} is there {len(found)} times: which one is meant cannot be known")
     return found
+
+
+def _answers(session: "pkcs11.Session") -> bool:
+    import pkcs11
+
+    try:
+        session.generate_random(64)
+    except (pkcs11.RandomNoRNG, pkcs11.FunctionNotSupported):
+        return True
+    except pkcs11.PKCS11Error:
+        return False
+    return True
 
 
 def _library(module: Path) -> Any:
