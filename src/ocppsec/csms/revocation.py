@@ -16,7 +16,9 @@ from ocppsec.certificates import crl, ocsp
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.issue import IssueFailed, issue_responder_certificate, sign_crl
 from ocppsec.certificates.keys import KeyFamily, family_of, new_key
+from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.certificates.safekeeping import PUBLIC_FILE, write_file
+from ocppsec.issuers.trust import is_issued_by
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.store import RegistryError, Store
 
@@ -106,7 +108,8 @@ class Revocation:
         after: str | None = None
         while True:
             page = await self._store.ledger(after=after, limit=_PAGE, state=CertificateState.REVOKED)
-            entries += [_entry(each) for each in page if each.not_after + crl.KEPT_AFTER_EXPIRY > now]
+            kept = [each for each in page if each.not_after + crl.KEPT_AFTER_EXPIRY > now]
+            entries += [_entry(each) for each in kept if self._is_ours(each)]
             if len(page) < _PAGE:
                 return entries
             after = page[-1].fingerprint
@@ -135,7 +138,18 @@ class Revocation:
             return ocsp.TRY_LATER
         finally:
             self._questions -= 1
-        return ocsp.answer(question, _status(found), responder, now=now)
+        ours = [each for each in found if self._is_ours(each)]
+        return ocsp.answer(question, _status(ours), responder, now=now)
+
+    def _is_ours(self, record: CertificateRecord) -> bool:
+        """Of the CA whose list this is: what another CA signed (issuer.kind), that one tells about."""
+        authority = self._authority.hierarchy.stations.certificate
+        if write_chain((authority,)) in record.chain:
+            return True
+        leaf = read_certificates(record.chain)[
+            0
+        ]  # before our CA's certificate was renewed, key and name were these
+        return is_issued_by(leaf, authority)
 
     async def _current_responder(self, now: datetime) -> ocsp.Responder:
         async with self._certifying:
