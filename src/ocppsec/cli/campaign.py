@@ -3,9 +3,11 @@
 The plan is one grammar: a TOML file, the same keys with ``--set``, the same as JSON in the API.
 """
 
+import json
 import time
 import tomllib
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,20 +31,49 @@ Look = Callable[[], dict[str, Any] | None]
 
 
 # -- the plan -----------------------------------------------------------------------------------------------
-def read_plan(file: Path | None, select: str | None, to: int | None, settings: list[str]) -> dict[str, Any]:
+def read_plan(
+    file: Path | None,
+    select: str | None,
+    to: int | None,
+    settings: list[str],
+    *,
+    kind: str | None = None,
+    root: Path | None = None,
+) -> dict[str, Any]:
     """File first, then what the command line says over it.  The server says what is wrong with it."""
     plan: dict[str, Any] = {}
     if file is not None:
         try:
-            plan = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise Failure(f"{file} cannot be read: {error.strerror}", code=ExitCode.USAGE) from error
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            plan = tomllib.loads(_text(file))
+        except tomllib.TOMLDecodeError as error:
             raise Failure(f"{file} is not TOML", why=str(error), code=ExitCode.USAGE) from error
-    plan |= {name: value for name, value in (("select", select), ("to", to)) if value is not None}
+    said = (("kind", kind), ("select", select), ("to", to))
+    plan |= {name: value for name, value in said if value is not None}
     for setting in settings:
         _set(plan, setting)
+    if root is not None:
+        _set(plan, f"root.file={json.dumps(str(root.absolute()))}")
+    _read_root(plan, Path() if file is None else file.parent)
+    if isinstance(plan.get("until"), datetime):
+        plan["until"] = plan["until"].isoformat()
     return plan
+
+
+def _read_root(plan: dict[str, Any], where: Path) -> None:
+    """``root.file`` is read here, beside the plan: the server takes the certificate itself."""
+    root = plan.get("root")
+    if isinstance(root, dict) and isinstance(name := root.get("file"), str):
+        pem = _text(where / name)
+        plan["root"] = {**{key: value for key, value in root.items() if key != "file"}, "pem": pem}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}", code=ExitCode.USAGE) from error
+    except UnicodeDecodeError as error:
+        raise Failure(f"{file} is no text", why=str(error), code=ExitCode.USAGE) from error
 
 
 def _set(plan: dict[str, Any], setting: str) -> None:
@@ -74,9 +105,7 @@ def plan(body: dict[str, Any], *, as_json: bool, state: Path | None) -> None:
         [_planned(one) for one in stations],
     )
     can = sum(one["can"] for one in stations)
-    print(
-        f"{len(stations)} stations chosen: {can} can be raised to {planned['plan']['to']}, {len(stations) - can} not"
-    )
+    print(f"{len(stations)} stations chosen: {can} can be {planned['goal']}, {len(stations) - can} not")
     phases = ", then ".join(str(end) for end in planned["phases"])
     print(f"phases: {phases} stations; nothing was changed")
 
@@ -164,7 +193,9 @@ def _judge(campaign: dict[str, Any]) -> None:
         raise Failure("the campaign was aborted", why=_counts(campaign), next=where)
     if any(stations[name] for name in ("failed", "lost", "away")):
         raise Failure(
-            "not all stations were raised", why=_counts(campaign), next=f"{where}, then: campaign retry"
+            f"not all stations were {campaign['goal']}",
+            why=_counts(campaign),
+            next=f"{where}, then: campaign retry",
         )
 
 
@@ -181,7 +212,7 @@ def show_all(*, as_json: bool, state: Path | None) -> None:
             [
                 one["id"],
                 one["name"],
-                str(one["to"]),
+                one["kind"] if one["to"] is None else f"{one['kind']} to {one['to']}",
                 one["status"],
                 _phase(one),
                 _counts(one),
@@ -189,7 +220,7 @@ def show_all(*, as_json: bool, state: Path | None) -> None:
             ]
             for one in campaigns
         ]
-        print_table(["ID", "NAME", "TO", "STATUS", "PHASE", "STATIONS", "BEGUN"], rows)
+        print_table(["ID", "NAME", "WHAT", "STATUS", "PHASE", "STATIONS", "BEGUN"], rows)
 
 
 def show(campaign_id: str, *, stations: bool, status: str | None, as_json: bool, state: Path | None) -> None:
@@ -206,8 +237,9 @@ def show(campaign_id: str, *, stations: bool, status: str | None, as_json: bool,
         [
             ("campaign", f"{campaign['id']} {campaign['name']}".strip()),
             ("stations", campaign["select"]),
-            ("to profile", campaign["to"]),
+            ("to be", campaign["goal"]),
             ("status", campaign["status"]),
+            ("late comers", _late_comers(campaign)),
             ("because", campaign["reason"]),
             ("phase", _phase(campaign)),
             ("a minute", f"{campaign['per_minute']:g}"),
@@ -223,12 +255,12 @@ def show(campaign_id: str, *, stations: bool, status: str | None, as_json: bool,
                 one["kind"] or "-",
                 one["status"],
                 str(one["tries"]),
-                one["upgrade"] or "-",
+                one["errand"] or "-",
                 one["reason"],
             ]
             for one in listed
         ]
-        print_table(["STATION", "KIND", "STATUS", "TRIES", "UPGRADE", "REASON"], rows)
+        print_table(["STATION", "KIND", "STATUS", "TRIES", "ERRAND", "REASON"], rows)
 
 
 def tell(campaign_id: str, command: str, *, as_json: bool, state: Path | None) -> None:
@@ -238,6 +270,13 @@ def tell(campaign_id: str, command: str, *, as_json: bool, state: Path | None) -
         print_json(campaign)
     else:
         print(f"campaign {campaign['id']} is {campaign['status']}: {_counts(campaign)}")
+
+
+def _late_comers(campaign: dict[str, Any]) -> str | None:
+    if not campaign["late_comers"]:
+        return None
+    until = campaign["until"]
+    return f"join until {until}" if until else "join until: ocppsec campaign finish"
 
 
 def _phase(campaign: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What can be shown for an upgrade: its steps, what the doors saw, and the certificates that were issued in it.
+"""What can be shown for an upgrade or an errand: its steps, what the doors saw, the certificates issued meanwhile.
 
 Only rows that were written when it happened; nothing is told from memory, and nothing in it is secret: certificates
 by their hash, passwords not at all.
@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+from ocppsec.certificates.facts import fingerprint
+from ocppsec.certificates.pem import read_certificate
+from ocppsec.csms.errands import notes
 from ocppsec.profiles.record import CertificateRecord
-from ocppsec.registry.records import Attempt, Station, Upgrade, UpgradeStep
+from ocppsec.registry.records import Attempt, Errand, Station, Upgrade, UpgradeStep
 from ocppsec.registry.store import Store
 from ocppsec.upgrades.campaign.states import decode_member, decode_run
+from ocppsec.upgrades.states import UnreadableState
 
 _ATTEMPTS = 50
 """As many as the registry keeps of a station."""
@@ -31,22 +35,46 @@ async def of_upgrade(store: Store, upgrade: Upgrade) -> dict[str, Any]:
     }
 
 
-async def of_campaign(store: Store, campaign_id: str, upgrade_of: Any) -> dict[str, Any] | None:
-    """JSON: a campaign with the evidence of each station's last upgrade; None when it is not known.
+async def of_errand(store: Store, errand: Errand) -> dict[str, Any]:
+    """JSON: everything about what a campaign of another kind did at one station."""
+    station = await store.station(errand.identity)
+    attempts = await store.attempts(errand.identity, limit=_ATTEMPTS)
+    certificates = await store.certificates(errand.identity)
+    try:
+        steps = notes.decode(errand.state).steps
+    except UnreadableState:
+        steps = ()
+    return {
+        "errand": {
+            "id": errand.id,
+            "identity": errand.identity,
+            "kind": errand.kind,
+            "status": errand.status,
+            "reason": errand.reason,
+            "started_at": _moment(errand.started_at),
+            "ended_at": _moment(errand.ended_at),
+        },
+        "station": None if station is None else _station(station),
+        "steps": [{"at": _moment(one.at), "step": one.step, "detail": one.detail} for one in steps],
+        "connections": [_attempt(one) for one in reversed(attempts) if _within(one.at, errand)],
+        "certificates": [_certificate(one) for one in certificates if _within(one.issued_at, errand)],
+    }
 
-    *upgrade_of* gives the id of a member's upgrade.
+
+async def of_campaign(store: Store, campaign_id: str, errand_of: Any) -> dict[str, Any] | None:
+    """JSON: a campaign with the evidence of what was done last at each station; None when it is not known.
+
+    *errand_of* gives the id of a member's upgrade or errand.
     """
     campaign = await store.campaign(campaign_id)
     if campaign is None:
         return None
-    run = decode_run(campaign.state)
     return {
         "campaign": {
             "id": campaign.id,
             "name": campaign.name,
-            "kind": run.plan.kind,
+            **_plan(campaign.state),
             "to": None if campaign.target is None else int(campaign.target),
-            "select": run.plan.select,
             "status": campaign.status,
             "reason": campaign.reason,
             "started_at": _moment(campaign.started_at),
@@ -57,27 +85,43 @@ async def of_campaign(store: Store, campaign_id: str, upgrade_of: Any) -> dict[s
             for line in await store.campaign_lines(campaign_id)
         ],
         "stations": [
-            one async for one in _members(store, campaign_id, lambda member: upgrade_of(campaign, member))
+            one async for one in _members(store, campaign_id, lambda member: errand_of(campaign, member))
         ],
     }
 
 
-async def _members(store: Store, campaign_id: str, upgrade_of: Any) -> AsyncIterator[dict[str, Any]]:
+def _plan(state: str) -> dict[str, Any]:
+    try:
+        plan = decode_run(state).plan
+    except UnreadableState:  # of another version
+        return {"kind": None, "goal": None, "select": None}
+    told: dict[str, Any] = {"kind": plan.kind, "goal": plan.goal, "select": plan.select}
+    if plan.root is not None:
+        told |= {"root_sha256": fingerprint(read_certificate(plan.root.pem)), "root_use": plan.root.use}
+    return told
+
+
+async def _members(store: Store, campaign_id: str, errand_of: Any) -> AsyncIterator[dict[str, Any]]:
     for row in await store.campaign_members(campaign_id):
-        member = decode_member(row.state)
-        upgrade = await store.upgrade(upgrade_of(member)) if member.tries else None
-        yield {
-            "identity": member.identity,
-            "kind": member.kind,
-            "status": member.status,
-            "reason": member.reason,
-            "tries": member.tries,
-            "evidence": None if upgrade is None else await of_upgrade(store, upgrade),
-        }
+        try:
+            member = decode_member(row.state)
+        except UnreadableState:
+            told: dict[str, Any] = {"kind": "", "tries": 0, "evidence": None}
+        else:
+            evidence = await _of_either(store, errand_of(member)) if member.tries else None
+            told = {"kind": member.kind, "tries": member.tries, "evidence": evidence}
+        yield {"identity": row.identity, "status": row.status, "reason": row.reason, **told}
 
 
-def _within(at: datetime, upgrade: Upgrade) -> bool:
-    return at >= upgrade.started_at and (upgrade.ended_at is None or at <= upgrade.ended_at)
+async def _of_either(store: Store, errand_id: str) -> dict[str, Any] | None:
+    if (upgrade := await store.upgrade(errand_id)) is not None:
+        return await of_upgrade(store, upgrade)
+    errand = await store.errand(errand_id)
+    return None if errand is None else await of_errand(store, errand)
+
+
+def _within(at: datetime, work: Upgrade | Errand) -> bool:
+    return at >= work.started_at and (work.ended_at is None or at <= work.ended_at)
 
 
 def _upgrade(upgrade: Upgrade) -> dict[str, Any]:

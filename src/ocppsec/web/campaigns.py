@@ -11,8 +11,17 @@ from ocppsec.csms.errors import BadInput
 from ocppsec.csms.service import Csms
 from ocppsec.registry import records
 from ocppsec.upgrades.campaign import happenings
-from ocppsec.upgrades.campaign.plan import BadPlan, CampaignPlan, read_plan
-from ocppsec.upgrades.campaign.states import MemberStatus, Run, decode_member, decode_run
+from ocppsec.upgrades.campaign.plan import BadPlan, CampaignPlan, Kind, Phase, read_plan
+from ocppsec.upgrades.campaign.states import (
+    ENDED,
+    CampaignStatus,
+    Member,
+    MemberStatus,
+    Run,
+    decode_member,
+    decode_run,
+)
+from ocppsec.upgrades.states import UnreadableState
 from ocppsec.web import schemas
 from ocppsec.web.idempotency import MAX_KEY, Idempotency
 from ocppsec.web.paths import campaign_location
@@ -21,7 +30,9 @@ from ocppsec.web.problems import Problem
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Plan = Annotated[
     dict[str, Any],
-    Body(description="`to`, `select` and what else docs/howto/campaign.md tells of; durations as `10m`."),
+    Body(
+        description="`select`, `kind`, `to` and what else docs/howto/campaign.md tells of; durations as `10m`."
+    ),
 ]
 COMMANDS: dict[str, happenings.Command] = {
     "pause": happenings.Pause(),
@@ -29,6 +40,7 @@ COMMANDS: dict[str, happenings.Command] = {
     "abort": happenings.Abort(),
     "approve": happenings.Approve(),
     "retry": happenings.Retry(),
+    "finish": happenings.Finish(),
 }
 
 
@@ -42,6 +54,7 @@ def campaigns(csms: Csms) -> APIRouter:
         planned = await csms.campaigner.plan(_read(body))
         return schemas.CampaignDryRun(
             plan=_told(planned.plan),
+            goal=planned.plan.goal,
             phases=list(planned.phases),
             stations=[schemas.PlannedStation.model_validate(one) for one in planned.stations],
         )
@@ -72,7 +85,7 @@ def campaigns(csms: Csms) -> APIRouter:
         shown = await _shown(csms, campaign)
         return schemas.CampaignWithHistory(
             **shown.model_dump(),
-            plan=_told(decode_run(campaign.state).plan),
+            plan=_told(_run(campaign).plan),
             history=[schemas.CampaignLine.model_validate(line) for line in lines],
         )
 
@@ -81,17 +94,17 @@ def campaigns(csms: Csms) -> APIRouter:
         campaign_id: str, status: MemberStatus | None = None, limit: Limit = 100, cursor: int | None = None
     ) -> schemas.CampaignStationPage:
         """Its stations in their order, a page at a time, each with its status and reason."""
-        await _known(csms, campaign_id)
+        kind = _run(await _known(csms, campaign_id)).plan.kind
         found = await csms.store.campaign_members(campaign_id, status=status, after=cursor, limit=limit + 1)
         page = found[:limit]
         return schemas.CampaignStationPage(
-            stations=[_station(campaign_id, one) for one in page],
+            stations=[_station(campaign_id, one, kind) for one in page],
             next=str(page[-1].position) if len(found) > limit else None,
         )
 
     @router.get("/{campaign_id}/evidence")
     async def show_evidence(campaign_id: str) -> dict[str, Any]:
-        """For each station: the steps of its upgrade, what the doors saw, the certificates issued in it."""
+        """For each station: the steps that were taken, what the doors saw, the certificates issued meanwhile."""
         found = await evidence.of_campaign(csms.store, campaign_id, errand_id)
         if found is None:
             raise _unknown()
@@ -99,9 +112,9 @@ def campaigns(csms: Csms) -> APIRouter:
 
     @router.post("/{campaign_id}/{command}")
     async def tell_campaign(
-        campaign_id: str, command: Literal["pause", "resume", "abort", "approve", "retry"]
+        campaign_id: str, command: Literal["pause", "resume", "abort", "approve", "retry", "finish"]
     ) -> schemas.Campaign:
-        """Pause, resume, abort, open the next phase (approve), or try those again that failed (retry)."""
+        """Pause, resume, abort, open the next phase (approve), try again (retry), no more late comers (finish)."""
         try:
             return await _shown(csms, await csms.campaigner.tell(campaign_id, COMMANDS[command]))
         except UnknownCampaign:
@@ -135,15 +148,18 @@ def _unknown() -> Problem:
 
 
 async def _shown(csms: Csms, campaign: records.Campaign) -> schemas.Campaign:
-    run = decode_run(campaign.state)
+    run = _run(campaign)
     counts = await csms.campaigner.counts(campaign.id)
     return schemas.Campaign(
         id=campaign.id,
         name=campaign.name,
         kind=run.plan.kind,
         to=None if campaign.target is None else int(campaign.target),
+        goal=run.plan.goal,
         select=run.plan.select,
-        status=run.status,
+        late_comers=run.takes_late_comers and run.status not in ENDED,
+        until=run.plan.until,
+        status=CampaignStatus(campaign.status),
         reason=campaign.reason,
         phase=run.phase + 1,
         phases=len(run.plan.phases),
@@ -156,19 +172,36 @@ async def _shown(csms: Csms, campaign: records.Campaign) -> schemas.Campaign:
     )
 
 
+def _run(campaign: records.Campaign) -> Run:
+    """Of a campaign that another version wrote, and that was given up, nothing is told but what the row says."""
+    try:
+        return decode_run(campaign.state)
+    except UnreadableState:
+        phases = (Phase(name="unreadable", percent=100.0),)
+        return Run(plan=CampaignPlan(select="", to=3, phases=phases), rate=0.0, closed=True)
+
+
 def _rate(run: Run) -> float:
     return round(run.rate, 3)
 
 
-def _station(campaign_id: str, record: records.CampaignMember) -> schemas.CampaignStation:
-    member = decode_member(record.state)
+def _station(campaign_id: str, record: records.CampaignMember, kind: Kind) -> schemas.CampaignStation:
+    try:
+        member = decode_member(record.state)
+    except UnreadableState:
+        status = MemberStatus(record.status)
+        member = Member(
+            identity=record.identity, position=record.position, status=status, reason=record.reason
+        )
+    errand = f"{campaign_id}-{member.position}-{member.tries}" if member.tries else None
     return schemas.CampaignStation(
         identity=member.identity,
         kind=member.kind,
         status=member.status,
         reason=member.reason,
         tries=member.tries,
-        upgrade=f"{campaign_id}-{member.position}-{member.tries}" if member.tries else None,
+        upgrade=errand if kind is Kind.RAISE else None,
+        errand=errand,
         began_at=member.began_at,
         ended_at=member.ended_at,
     )

@@ -31,7 +31,8 @@ def page(evidence: dict[str, Any]) -> str:
         title = f"Upgrade of {evidence['upgrade']['identity']} to profile {evidence['upgrade']['to']}"
         body = [_one(evidence)]
     else:
-        title = f"Campaign {campaign['name'] or campaign['id']} to profile {campaign['to']}"
+        goal = f": stations {campaign['goal']}" if campaign["goal"] else ""
+        title = f"Campaign {campaign['name'] or campaign['id']}{goal}"
         body = [_campaign(evidence)]
     foot = f'<p>SHA-256 of the evidence as JSON: <span class="hash">{digest(evidence)}</span></p>'
     return "\n".join(
@@ -60,7 +61,7 @@ def _campaign(evidence: dict[str, Any]) -> str:
     for one in stations:
         reason = f": {one['reason']}" if one["reason"] else ""
         head = f"{one['identity']} {one['kind']}".strip()
-        inner = _one(one["evidence"]) if one["evidence"] else "<p>No upgrade was begun.</p>"
+        inner = _one(one["evidence"]) if one["evidence"] else "<p>Nothing was begun.</p>"
         status = escape(str(one["status"]))
         parts.append(
             f'<details><summary>{escape(head)} <b class="{status}">{status}</b>{escape(reason)}</summary>{inner}</details>'
@@ -69,7 +70,7 @@ def _campaign(evidence: dict[str, Any]) -> str:
 
 
 def _one(evidence: dict[str, Any]) -> str:
-    parts = [_facts(evidence["upgrade"])]
+    parts = [_facts(evidence["upgrade"] if "upgrade" in evidence else evidence["errand"])]
     if evidence["station"]:
         parts.append(_facts(evidence["station"]))
     for title, key, columns in (

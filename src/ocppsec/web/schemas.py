@@ -205,6 +205,7 @@ class PlannedStation(Shown):
 
 class CampaignDryRun(Shown):
     plan: dict[str, Any] = Field(description="As it was read, durations in seconds.")
+    goal: str = Field(description="What a station can be, in words.")
     phases: list[int] = Field(description="How many stations are through at the end of each phase.")
     stations: list[PlannedStation]
 
@@ -214,7 +215,10 @@ class Campaign(Shown):
     name: str
     kind: Kind
     to: int | None = Field(description="The profile; null where no station is raised.")
+    goal: str = Field(description="What a station can be, in words.")
     select: str
+    late_comers: bool = Field(description="Stations that come to match join it.")
+    until: datetime | None
     status: CampaignStatus
     reason: str
     phase: int = Field(description="Counted from 1.")
@@ -249,6 +253,7 @@ class CampaignStation(Shown):
     reason: str
     tries: int
     upgrade: str | None = Field(description="The last one; `/upgrades/…` tells its steps.")
+    errand: str | None = Field(description="What was begun last, whatever the kind; the evidence tells its steps.")
     began_at: datetime | None
     ended_at: datetime | None
 

@@ -48,7 +48,14 @@ def test_a_missing_file(tmp_path):
 def campaign(status, *history, **stations):
     lines = [{"at": "2026-11-22T12:00:00Z", "what": what, "detail": ""} for what in history]
     counts = {"done": 0, "failed": 0, "lost": 0, "away": 0, **stations}
-    return {"id": "c1", "status": status, "reason": "because", "stations": counts, "history": lines}
+    return {
+        "id": "c1",
+        "status": status,
+        "reason": "because",
+        "goal": "raised to profile 3",
+        "stations": counts,
+        "history": lines,
+    }
 
 
 def play(looks, timeout=100.0):

@@ -8,13 +8,24 @@ import typer
 from ocppsec.cli.options import Json, State
 
 campaign = typer.Typer(
-    help="Raise many stations: a canary first, at a rate, and stop by itself.", no_args_is_help=True
+    help="Many stations at once: a canary first, at a rate, and stop by itself.", no_args_is_help=True
 )
 
 
 PlanFile = Annotated[Path | None, typer.Argument(metavar="[FILE]", help="TOML file with the plan.")]
 Select = Annotated[
     str | None, typer.Option(metavar="WORDS", help="Which stations, such as 'site=de-* and observed=1'.")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="What is done: raise (default), renew, passwords, install-root or withdraw-root.",
+    ),
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The root, in PEM, for install-root and withdraw-root."),
 ]
 To = Annotated[int | None, typer.Option(min=2, max=3, metavar="N", help="Security profile to reach.")]
 Set = Annotated[
@@ -32,14 +43,17 @@ def campaign_plan(
     *,
     select: Select = None,
     to: To = None,
+    kind: Kind = None,
+    root: Root = None,
     settings: Set = None,
     json: Json = False,
     state: State = None,
 ) -> None:
-    """A dry run: who can be raised, who cannot and why, and in which phase.  Changes nothing."""
+    """A dry run: who can be helped, who cannot and why, and in which phase.  Changes nothing."""
     from ocppsec.cli import campaign as verbs
 
-    verbs.plan(verbs.read_plan(file, select, to, settings or []), as_json=json, state=state)
+    planned = verbs.read_plan(file, select, to, settings or [], kind=kind, root=root)
+    verbs.plan(planned, as_json=json, state=state)
 
 
 @campaign.command("start")
@@ -48,17 +62,19 @@ def campaign_start(
     *,
     select: Select = None,
     to: To = None,
+    kind: Kind = None,
+    root: Root = None,
     settings: Set = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show how it goes until it has ended.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --wait.")] = 86_400.0,
     json: Json = False,
     state: State = None,
 ) -> None:
-    """Begin a campaign.  With --wait: exit code 0 all raised, 1 not all or standing still, 6 not done in time."""
+    """Begin a campaign.  With --wait: exit code 0 all done, 1 not all or standing still, 6 not done in time."""
     from ocppsec.cli import campaign as verbs
 
     verbs.start(
-        verbs.read_plan(file, select, to, settings or []),
+        verbs.read_plan(file, select, to, settings or [], kind=kind, root=root),
         wait=wait,
         timeout=timeout,
         as_json=json,
@@ -139,6 +155,14 @@ def campaign_abort(campaign_id: CampaignId, json: Json = False, state: State = N
     from ocppsec.cli import campaign as verbs
 
     verbs.tell(campaign_id, "abort", as_json=json, state=state)
+
+
+@campaign.command("finish")
+def campaign_finish(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+    """Take no more late comers; the campaign ends when the stations it has have ended."""
+    from ocppsec.cli import campaign as verbs
+
+    verbs.tell(campaign_id, "finish", as_json=json, state=state)
 
 
 @campaign.command("retry")
