@@ -128,7 +128,7 @@ def rehearse_station_certificate(
 ) -> Rehearsal:
     """What `issue_station_certificate` would sign, without the CA's key; raises `IssueFailed`."""
     content = _for_station(approved, authority, now, lifetime, serial, pointers)
-    certificate = _rehearse(_builder(content, authority.certificate), authority.key)
+    certificate = _rehearse(_builder(content, authority.certificate), _key_of(authority))
     return Rehearsal(certificate=certificate, findings=lint(certificate, content.kind))
 
 
