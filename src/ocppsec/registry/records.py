@@ -383,3 +383,37 @@ class CertificateRequest:
     """When a person decided."""
     fingerprint: str | None = None
     """Of the certificate that came of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervention:
+    """What a person had done to one station outside of the ordinary way: who, when, why.  Kept for ever."""
+
+    at: datetime
+    identity: str
+    what: str
+    """Stable word, such as ``lower-floor``."""
+    by: str
+    """Who asked, as far as it is known; empty otherwise."""
+    reason: str
+    """As the person put it."""
+    detail: str = ""
+    """What came of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What upgrades have found out about stations of one vendor, model and firmware; empty: not said."""
+
+    vendor: str
+    model: str
+    firmware_version: str
+    facts: str
+    """JSON; only `ocppsec.upgrades.kinds` reads it."""
+    done: int
+    """Upgrades of such stations that came to their end …"""
+    failed: int
+    """… and that did not."""
+    reason: str
+    """Why the last one failed that did; empty when none did."""
+    updated_at: datetime

@@ -21,6 +21,8 @@ from ocppsec.registry.records import (
     CampaignMember,
     CertificateRequest,
     Errand,
+    Intervention,
+    Kind,
     NewStation,
     OrderState,
     Renewal,
@@ -373,6 +375,28 @@ class Store(Protocol):
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:
         """Returns when the store can be read and written; raises `StoreUnavailable` otherwise."""
+    # -- interventions ----------------------------------------------------------------------------------
+    async def lower_floor(self, intervention: Intervention) -> SecurityProfile:
+        """The one way down: a floor of 3 becomes 2, and why is kept in the same moment; gives the floor before.
+
+        A floor that is not 3 stays, and nothing is kept.  The target stays too.  Raises `NotRegistered`.
+        """
+
+    async def record_intervention(self, intervention: Intervention) -> None:
+        """Keep it; it stays when the station is removed."""
+
+    async def interventions(self, identity: str, *, limit: int = 20) -> list[Intervention]:
+        """Newest first."""
+
+    # -- kinds of stations ------------------------------------------------------------------------------
+    async def save_kind(self, kind: Kind) -> None:
+        """Keep what is known of this vendor, model and firmware in place of what was."""
+
+    async def kind(self, vendor: str, model: str, firmware_version: str) -> Kind | None: ...
+
+    async def kinds(self, *, limit: int = 1000) -> list[Kind]:
+        """By vendor, model and firmware."""
+
 
     async def close(self) -> None:
         """Write what waits and close; may be called twice."""

@@ -8,6 +8,8 @@ from ocppsec.registry.memory.attempts import Attempts
 from ocppsec.registry.memory.campaigns import Campaigns
 from ocppsec.registry.memory.errands import Errands
 from ocppsec.registry.memory.events import SecurityEvents
+from ocppsec.registry.memory.interventions import Interventions
+from ocppsec.registry.memory.kinds import Kinds
 from ocppsec.registry.memory.onboarding import Onboarding
 from ocppsec.registry.memory.orders import Orders
 from ocppsec.registry.memory.renewals import Renewals
@@ -17,6 +19,17 @@ from ocppsec.registry.memory.upgrades import Upgrades
 
 
 class MemoryStore(
-    Onboarding, Attempts, SecurityEvents, Upgrades, Renewals, Campaigns, Orders, Rollovers, Errands, Requests
+    Onboarding,
+    Attempts,
+    SecurityEvents,
+    Upgrades,
+    Renewals,
+    Campaigns,
+    Orders,
+    Rollovers,
+    Errands,
+    Requests,
+    Interventions,
+    Kinds,
 ):
     """See `ocppsec.registry.store.Store`."""

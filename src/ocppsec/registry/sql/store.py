@@ -22,6 +22,8 @@ from ocppsec.registry.records import (
     CampaignMember,
     CertificateRequest,
     Errand,
+    Intervention,
+    Kind,
     NewStation,
     OrderState,
     Renewal,
@@ -43,6 +45,8 @@ from ocppsec.registry.sql import (
     certificates,
     errands,
     events,
+    interventions,
+    kinds,
     onboarding,
     orders,
     renewals,
@@ -375,6 +379,26 @@ class SqlStore:
         self, *, identity: str | None = None, state: RequestState | None = None, limit: int = 100
     ) -> list[CertificateRequest]:
         return await self._read(requests.some, identity, state, limit)
+
+    # -- interventions ----------------------------------------------------------------------------------
+    async def lower_floor(self, intervention: Intervention) -> SecurityProfile:
+        return await self._write(None, interventions.lower_floor, intervention)
+
+    async def record_intervention(self, intervention: Intervention) -> None:
+        await self._write(None, interventions.add, intervention)
+
+    async def interventions(self, identity: str, *, limit: int = 20) -> list[Intervention]:
+        return await self._read(interventions.newest, identity, limit)
+
+    # -- kinds of stations ------------------------------------------------------------------------------
+    async def save_kind(self, kind: Kind) -> None:
+        await self._write(None, kinds.save, kind)
+
+    async def kind(self, vendor: str, model: str, firmware_version: str) -> Kind | None:
+        return await self._read(kinds.one, vendor, model, firmware_version)
+
+    async def kinds(self, *, limit: int = 1000) -> list[Kind]:
+        return await self._read(kinds.some, limit)
 
     # -- house ------------------------------------------------------------------------------------------
     async def ping(self) -> None:

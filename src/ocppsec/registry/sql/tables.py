@@ -444,3 +444,29 @@ errands: Final = Table(
     _needed("started_at", Moment),
     Column("ended_at", Moment),
 )
+
+interventions: Final = Table(
+    "interventions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _needed("at", Moment),
+    # Without a foreign key: what was done stays told when its station is gone.
+    _needed("identity", String(48), index=True),
+    _needed("what", String(32)),
+    _needed("by", Text),
+    _needed("reason", Text),
+    _needed("detail", Text),
+)
+
+kinds: Final = Table(
+    "kinds",
+    metadata,
+    Column("vendor", String(100), primary_key=True),
+    Column("model", String(100), primary_key=True),
+    Column("firmware_version", String(100), primary_key=True),
+    _needed("facts", Text),
+    _needed("done", Integer),
+    _needed("failed", Integer),
+    _needed("reason", Text),
+    _needed("updated_at", Moment),
+)
