@@ -340,6 +340,16 @@ class RenewalStuck(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalEnded(Event):
+    """There is nothing left to renew: the station's certificate was revoked meanwhile."""
+
+    name: ClassVar[str] = "renewal-ended"
+    security: ClassVar[bool] = True
+    identity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRenewed(Event):
     """A handshake showed the new certificate; the one before is superseded."""
 

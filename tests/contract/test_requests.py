@@ -106,6 +106,15 @@ async def test_saved_once(store):
         await store.save_request(request(9, APPROVED), before=WAITING)
 
 
+async def test_a_certificate_stays_known(store):
+    """Who counts a request by what he read before does not make its certificate unknown."""
+    await store.add_request(request(state=ACCEPTED))
+    await store.save_request(request(state=ACCEPTED, fingerprint="ab"), before=ACCEPTED)
+    await store.save_request(request(state=ACCEPTED, times=2), before=ACCEPTED)
+    kept = await store.request("r1")
+    assert (kept.fingerprint, kept.times) == ("ab", 2)
+
+
 async def test_few_are_kept(store):
     """Of what is settled the newest twenty; what waits or may be signed is pushed out by nothing."""
     await store.add_request(request(1, APPROVED))

@@ -30,6 +30,8 @@ class ReasonCode(StrEnum):
     ODD_CHARACTERS = "odd-characters"
     ODD_STRING_TYPE = "odd-string-type"
     WANTS_TO_BE_CA = "wants-to-be-ca"
+    DENIED = "denied"
+    REPLACED = "replaced"
 
 
 ALARMING: Final = frozenset(

@@ -65,6 +65,8 @@ class CertificateOffice:
         self._emit = emit
         self._now = now
         self.on_revoked: Callable[[], None] = lambda: None
+        self.on_revoked_of: Callable[[str], None] = lambda _: None
+        """Called with the station's identity."""
 
     def standing(self, record: CertificateRecord) -> Standing:
         return standing(record, self._now())
@@ -94,13 +96,36 @@ class CertificateOffice:
     async def revoke(self, name: str, reason: str) -> Revoked:
         """Refuse it from now on and close the connections with it; repeating it keeps the first reason.
 
-        Raises `UnknownCertificate`, `BadInput`.
+        With the certificate in force falls what was issued on its word and not used yet: whoever had the key could ask
+        for that.  Not when it was only replaced.  Raises `UnknownCertificate`, `BadInput`.
         """
         try:
             why = RevocationReason(reason)
         except ValueError:
             raise BadInput(f"{reason[:40]!r} is no reason", f"one of {', '.join(RevocationReason)}") from None
         record = await self.find(name)
+        closed = await self._revoke(record, why)
+        revoked = await self.find(record.fingerprint)
+        for each in await self._on_its_word(revoked):
+            closed += await self._revoke(each, why)
+        self.on_revoked_of(record.identity)
+        return Revoked(record=revoked, closed=closed)
+
+    async def _on_its_word(self, revoked: CertificateRecord) -> list[CertificateRecord]:
+        """Not used yet, and asked for while *revoked* was in force; found again when revoking is repeated."""
+        if revoked.revoked_at is None or revoked.revocation_reason == RevocationReason.SUPERSEDED:
+            return []
+        records = await self._store.certificates(revoked.identity)
+        if revoked.activated_at is None or any(each.state is CertificateState.ACTIVE for each in records):
+            return []
+        return [
+            each
+            for each in records
+            if each.state is CertificateState.PENDING and each.issued_at <= revoked.revoked_at
+        ]
+
+    async def _revoke(self, record: CertificateRecord, why: RevocationReason) -> int:
+        """How many connections were open with it."""
         first = record.state is not CertificateState.REVOKED
         await self._store.set_certificate_state(
             record.fingerprint, CertificateState.REVOKED, at=self._now(), reason=why.value
@@ -111,7 +136,7 @@ class CertificateOffice:
             session.drop("the certificate was revoked")
         if first:
             self._tell(record, why, closed=bool(sessions))
-        return Revoked(record=await self.find(record.fingerprint), closed=len(sessions))
+        return len(sessions)
 
     def _tell(self, record: CertificateRecord, reason: RevocationReason, *, closed: bool) -> None:
         self._emit(

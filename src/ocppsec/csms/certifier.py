@@ -19,6 +19,7 @@ from ocppsec.certificates.request import (
     requested_key,
 )
 from ocppsec.csms.issuing import Issuer
+from ocppsec.csms.request_book import Newer, RequestBook, Waits
 from ocppsec.events import CertificateIssued, CertificateRequestRefused, Emit
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.store import NotRegistered, Store
@@ -44,8 +45,11 @@ class Certifier:
         organization: str,
         emit: Emit,
         now: Callable[[], datetime],
+        book: RequestBook | None = None,
     ) -> None:
+        """Without a *book* of its own what keeps the rules is signed."""
         self._store = store
+        self._book = book or RequestBook(store, emit=emit, now=now)
         self._issuer = issuer
         self._organization = organization
         self._emit = emit
@@ -53,18 +57,41 @@ class Certifier:
         self._ration = Ration()
 
     async def receive(
-        self, identity: str, csr: str, *, secure: bool
-    ) -> ApprovedRequest | Certified | RefusedRequest:
-        """Judge a request that has just arrived, rationed; *secure* says whether it came over TLS."""
-        too_many = self._ration.take(identity, time.monotonic())
-        if too_many is not None:
-            return self._refused(identity, RefusedRequest((too_many,)))
-        return await self._judge(identity, csr, secure=secure)
+        self, identity: str, csr: str, *, secure: bool, shown: str | None = None
+    ) -> ApprovedRequest | Certified | RefusedRequest | Waits:
+        """Judge a request that has just arrived, rationed, and keep it with what became of it.
 
-    async def _judge(
+        *secure* says whether it came over TLS, *shown* is the fingerprint of the certificate in its handshake.
+        """
+        too_many = self._ration.take(identity, time.monotonic())
+        if too_many is not None:  # not kept: who floods does not fill the records
+            return self._refused(identity, RefusedRequest((too_many,)))
+        verdict = await self.judge(identity, csr, secure=secure)
+        if isinstance(verdict, ApprovedRequest):
+            with_certificate = await self._in_force(identity, shown)
+            found = await self._book.received(identity, csr, verdict, with_certificate=with_certificate)
+            return self._refused(identity, found) if isinstance(found, RefusedRequest) else found
+        if isinstance(verdict, RefusedRequest):
+            await self._book.refused(identity, csr, requested_key(csr), verdict)
+            return self._refused(identity, verdict)
+        return verdict
+
+    async def _in_force(self, identity: str, fingerprint: str | None) -> bool:
+        record = None if fingerprint is None else await self._store.certificate_owner(fingerprint)
+        return (
+            record is not None
+            and record.identity == identity
+            and record.state is CertificateState.ACTIVE
+            and record.not_after > self._now()
+        )
+
+    async def judge(
         self, identity: str, csr: str, *, secure: bool
     ) -> ApprovedRequest | Certified | RefusedRequest:
-        """What would come of *csr*: approval, the certificate it got before, or a refusal (then an event)."""
+        """What the rules say of *csr*: approval, the certificate it got before, or a refusal.
+
+        Raises `NotRegistered`.
+        """
         station = await self._store.station(identity)
         if station is None:
             raise NotRegistered(identity)
@@ -86,22 +113,35 @@ class Certifier:
             ),
             unsafe_connection=not secure,
         )
-        verdict = check_request(csr, expected)
-        return self._refused(identity, verdict) if isinstance(verdict, RefusedRequest) else verdict
+        return check_request(csr, expected)
 
     def _refused(self, identity: str, verdict: RefusedRequest) -> RefusedRequest:
         reasons = tuple(str(reason) for reason in verdict.reasons)
         self._emit(CertificateRequestRefused(identity=identity, reasons=reasons, alarming=verdict.alarming))
         return verdict
 
-    async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest:
-        """Sign *csr*, which `receive` approved.  The record is kept before anybody can send the certificate.
+    async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest | Waits:
+        """Sign *csr*, which `receive` took.  The record is kept before anybody can send the certificate.
 
-        Raises `IssueFailed` when the CA cannot sign.
+        Where a person has to approve it first nothing is signed, and it may be asked for again.  Raises
+        `IssueFailed` when the CA cannot sign.
         """
-        verdict = await self._judge(identity, csr, secure=True)
-        if not isinstance(verdict, ApprovedRequest):
+        verdict = await self.judge(identity, csr, secure=True)
+        if isinstance(verdict, Certified):
             return verdict
+        if isinstance(verdict, RefusedRequest):
+            return self._refused(identity, verdict)
+        match await self._book.permission(identity, csr, verdict):
+            case Newer(csr=newer):
+                return await self.certify(identity, newer)
+            case RefusedRequest() as refused:
+                return self._refused(identity, refused)
+            case Waits() as waits:
+                return waits
+            case ApprovedRequest():
+                return await self._issue(identity, csr, verdict)
+
+    async def _issue(self, identity: str, csr: str, verdict: ApprovedRequest) -> Certified:
         now = self._now()
         issued = await self._issuer.issue(verdict, csr, identity=identity)
         await self._store.add_certificate(
@@ -119,6 +159,7 @@ class Certifier:
                 renew_at=renew_at(Life(begin=now, end=issued.not_after), spread=identity),
             )
         )
+        await self._book.issued(identity, verdict.public_key_sha256, issued.fingerprint)
         self._emit(
             CertificateIssued(
                 identity=identity,

@@ -16,11 +16,13 @@ from typing import Any
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.errors import BadInput
+from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
 from ocppsec.csms.upgrader import Signer, ask
 from ocppsec.events import (
     CertificateRenewed,
     Emit,
+    RenewalEnded,
     RenewalStepped,
     RenewalStuck,
     SigningFailed,
@@ -32,7 +34,21 @@ from ocppsec.registry.records import Renewal
 from ocppsec.registry.store import NotRegistered, RegistryError, RenewalInProgress, Store, Superseded
 from ocppsec.upgrades import exchange
 from ocppsec.upgrades import renewal as workflow
-from ocppsec.upgrades.renewal import CertificateSeen, HangUp, Ready, Renewed, State, Stuck, Terms, TryNow
+from ocppsec.upgrades.renewal import (
+    AwaitingApproval,
+    AwaitingCsr,
+    CertificateSeen,
+    Ended,
+    HangUp,
+    Ready,
+    Renewed,
+    Revoked,
+    State,
+    Stuck,
+    Terms,
+    Triggering,
+    TryNow,
+)
 from ocppsec.upgrades.states import UnreadableState
 
 
@@ -165,9 +181,7 @@ class Renewer:
     def awaits_request(self, identity: str) -> bool:
         """A SignCertificate of this station was asked for."""
         running = self._running.get(identity)
-        return running is not None and isinstance(
-            running.state, workflow.Triggering | workflow.AwaitingCsr
-        )
+        return running is not None and isinstance(running.state, workflow.Triggering | workflow.AwaitingCsr)
 
     def open(self, identity: str) -> Renewal | None:
         running = self._running.get(identity)
@@ -201,7 +215,41 @@ class Renewer:
             await self._feed_now(identity, exchange.CsrReceived(csr))
 
     async def csr_refused(self, identity: str, reasons: tuple[str, ...]) -> None:
-        await self._feed_now(identity, exchange.SigningRefused(reasons))
+        """A request that came was refused; one that is being signed, or waits for a person, is not meant."""
+        running = self._running.get(identity)
+        if running is not None and isinstance(running.state, Triggering | AwaitingCsr):
+            await self._feed_now(identity, exchange.SigningRefused(reasons))
+
+    async def decided(self, identity: str, request: str, denial: str | None) -> bool:
+        """A person has approved a request, or denied it for a reason; True when a renewal waits for that."""
+        running = self._running.get(identity)
+        if running is None or not isinstance(running.state, AwaitingApproval):
+            return False
+        if running.state.request != request:
+            return False
+        event = exchange.ApprovalGiven() if denial is None else exchange.SigningRefused((denial,))
+        await self._feed_now(identity, event)
+        return True
+
+    def revoked(self, identity: str) -> None:
+        """A certificate of this station was revoked; perhaps the one that is to be renewed."""
+        if identity in self._running:
+            self._spawn(self._look_after(identity))
+
+    async def _look_after(self, identity: str) -> None:
+        await self._end_if_revoked(identity)
+
+    async def _end_if_revoked(self, identity: str) -> bool:
+        running = self._running.get(identity)
+        if running is None or not running.state.course.old:
+            return False
+        course = running.state.course
+        states = {record.fingerprint: record.state for record in await self._store.certificates(identity)}
+        left = any(states.get(each) is CertificateState.PENDING for each in course.delivered)
+        if states.get(course.old) is not CertificateState.REVOKED or left:
+            return False
+        await self._feed_now(identity, Revoked())
+        return True
 
     def forget(self, identity: str) -> None:
         """The station was removed, or its renewal is done."""
@@ -261,6 +309,8 @@ class Renewer:
             if record is not None and record.state is CertificateState.ACTIVE:
                 await self._feed_now(identity, CertificateSeen(fingerprint))
                 return
+        if await self._end_if_revoked(identity):
+            return
         async with self._lock(identity):
             await self._go_on(running, *workflow.resume(running.state, ready=False))
 
@@ -291,6 +341,10 @@ class Renewer:
             self._emit(
                 CertificateRenewed(identity=identity, old=state.course.old, fingerprint=state.fingerprint)
             )
+            return
+        if isinstance(state, Ended):
+            self.forget(identity)
+            self._emit(RenewalEnded(identity=identity, reason=state.reason))
             return
         if isinstance(state, Stuck) and not same_step:
             self._emit(
@@ -345,6 +399,8 @@ class Renewer:
         else:
             if isinstance(certified, RefusedRequest):
                 event = exchange.SigningRefused(tuple(str(reason) for reason in certified.reasons))
+            elif isinstance(certified, Waits):
+                event = exchange.ApprovalNeeded(certified.request)
             else:
                 event = exchange.Signed(certified.chain, certified.fingerprint)
         await self._feed_now(identity, event, errand=errand)
@@ -367,14 +423,14 @@ class Renewer:
         return next((each for each in records if each.state is CertificateState.ACTIVE), None)
 
     def _row(self, renewal: Renewal, state: State, *, same_step: bool) -> Renewal:
-        now, done = self._now(), isinstance(state, Renewed)
+        now, done = self._now(), isinstance(state, Renewed | Ended)
         seconds = workflow.deadline_of(state)
         deadline = None if seconds is None else now + timedelta(seconds=seconds)
         return replace(
             renewal,
             open=not done,
             step=workflow.describe(state),
-            reason=state.reason if isinstance(state, Stuck) else "",
+            reason=state.reason if isinstance(state, Stuck | Ended) else "",
             failures=state.course.failures,
             state=workflow.encode_state(state),
             deadline=renewal.deadline if same_step else deadline,

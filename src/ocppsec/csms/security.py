@@ -13,6 +13,7 @@ from ocppsec.csms.certifier import Certified, Certifier
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.renewer import Renewer
+from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.status_desk import NoStatus, OCSPRequestData, StatusDesk
@@ -63,6 +64,7 @@ class Security:
         *,
         emit: Emit,
         now: Callable[[], datetime],
+        on_boot: Callable[[Session], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -212,7 +214,13 @@ class Security:
             return
         try:
             secure = session.profile >= SecurityProfile.TLS_BASIC
-            verdict = await self._certifier.receive(session.identity, request.csr, secure=secure)
+            shown = session.facts.certificate
+            verdict = await self._certifier.receive(
+                session.identity,
+                request.csr,
+                secure=secure,
+                shown=None if shown is None else shown.fingerprint,
+            )
         except RegistryError as error:
             self._unavailable(session, call, "checking a certificate request", error)
             return
@@ -222,23 +230,26 @@ class Security:
                 session.link.answer(call.id, _rejected("InvalidCSR", "; ".join(words)))
                 await self._upgrader.csr_refused(session.identity, words)
                 await self._renewer.csr_refused(session.identity, words)
-            case ApprovedRequest() | Certified():
+            case ApprovedRequest() | Certified() | Waits():
                 session.link.answer(call.id, {"status": "Accepted"})
                 if await self._upgrader.csr_received(session.identity, request.csr):
                     return
                 if session.profile is SecurityProfile.TLS_CLIENT:
                     await self._renewer.csr_received(session.identity, request.csr)
                 else:
-                    await self._deliver(session, request.csr)
+                    await self.deliver(session, request.csr)
 
-    async def _deliver(self, session: Session, csr: str) -> None:
-        """A03 from a station that shows no certificate yet: nothing will prove that it uses it."""
+    async def deliver(self, session: Session, csr: str) -> None:
+        """A03 from a station that shows no certificate yet: nothing will prove that it uses it.
+
+        A person may have to approve it; whoever hears of that comes here again.
+        """
         try:
             certified = await self._certifier.certify(session.identity, csr)
         except IssueFailed as error:
             self._emit(SigningFailed(identity=session.identity, reason=str(error)))
             return  # A02.FR.17: the station asks again
-        if isinstance(certified, RefusedRequest) or session.link is None:
+        if not isinstance(certified, Certified) or session.link is None:
             return  # an event has said why
         payload = {"certificateChain": certified.chain, "certificateType": "ChargingStationCertificate"}
         try:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.certifier import Certified
+from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
 from ocppsec.events import (
     Emit,
@@ -43,7 +44,7 @@ _STORE_RETRY_SECONDS = 2.0
 
 
 class Signer(Protocol):
-    async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest: ...
+    async def certify(self, identity: str, csr: str) -> Certified | RefusedRequest | Waits: ...
 
 
 @dataclass(slots=True)
@@ -173,9 +174,19 @@ class Upgrader:
         return True
 
     async def csr_refused(self, identity: str, reasons: tuple[str, ...]) -> None:
+        """A request that came was refused; one that is being signed, or waits for a person, is not meant."""
         running = self._running.get(identity)
-        if running is not None and workflow.wants_csr(running.state):
+        if running is not None and workflow.awaits_csr(running.state):
             await self._feed_now(identity, exchange.SigningRefused(reasons))
+
+    async def decided(self, identity: str, request: str, denial: str | None) -> bool:
+        """A person has approved a request, or denied it for a reason; True when the upgrade waits for that."""
+        running = self._running.get(identity)
+        if running is None or workflow.waits_for(running.state) != request:
+            return False
+        event = exchange.ApprovalGiven() if denial is None else exchange.SigningRefused((denial,))
+        await self._feed_now(identity, event)
+        return True
 
     async def forget(self, identity: str) -> None:
         """The station was removed, and its upgrades with it."""
@@ -284,6 +295,8 @@ class Upgrader:
         if isinstance(certified, RefusedRequest):
             reasons = tuple(str(reason) for reason in certified.reasons)
             await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
+        elif isinstance(certified, Waits):
+            await self._feed_now(identity, exchange.ApprovalNeeded(certified.request), errand=errand)
         else:
             event = exchange.Signed(certified.chain, certified.fingerprint)
             await self._feed_now(identity, event, errand=errand)

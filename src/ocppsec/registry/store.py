@@ -360,7 +360,10 @@ class Store(Protocol):
         """
 
     async def save_request(self, request: CertificateRequest, *, before: RequestState) -> None:
-        """Save it if it is still in the state *before*; raises `Superseded` when it is not, or is gone."""
+        """Save it if it is still in the state *before*; raises `Superseded` when it is not, or is gone.
+
+        A fingerprint stays once it is known.
+        """
 
     async def request(self, request_id: str) -> CertificateRequest | None: ...
 
@@ -372,9 +375,6 @@ class Store(Protocol):
     ) -> list[CertificateRequest]:
         """Newest first."""
 
-    # -- house ------------------------------------------------------------------------------------------
-    async def ping(self) -> None:
-        """Returns when the store can be read and written; raises `StoreUnavailable` otherwise."""
     # -- interventions ----------------------------------------------------------------------------------
     async def lower_floor(self, intervention: Intervention) -> SecurityProfile:
         """The one way down: a floor of 3 becomes 2, and why is kept in the same moment; gives the floor before.
@@ -397,6 +397,9 @@ class Store(Protocol):
     async def kinds(self, *, limit: int = 1000) -> list[Kind]:
         """By vendor, model and firmware."""
 
+    # -- house ------------------------------------------------------------------------------------------
+    async def ping(self) -> None:
+        """Returns when the store can be read and written; raises `StoreUnavailable` otherwise."""
 
     async def close(self) -> None:
         """Write what waits and close; may be called twice."""

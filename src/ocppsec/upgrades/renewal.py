@@ -2,7 +2,7 @@
 
 It is done only when a handshake has shown the new certificate.  What goes wrong leaves the old one in force and the
 renewal stuck, at a step and for a reason; after a while, longer each time, it is tried again, for as long as the
-station is registered.  Pure: the shell saves the state, carries the effects out, and feeds back what came of them
+station is registered and its certificate is not revoked.  What a person has denied only a person tries again.  Pure: the shell saves the state, carries the effects out, and feeds back what came of them
 (`ocppsec.upgrades.exchange`).
 """
 
@@ -24,6 +24,8 @@ from ocppsec.ocppj.messages import (
 from ocppsec.upgrades import exchange
 from ocppsec.upgrades.exchange import (
     Answered,
+    ApprovalGiven,
+    ApprovalNeeded,
     CallRefused,
     CallTimedOut,
     CsrReceived,
@@ -48,6 +50,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     message: float = 30.0
     csr: float = 300.0
     signing: float = 60.0
+    approval: float = 86_400.0
+    """For a person to approve the request, where one has to."""
     reconnect: float = 120.0
     """For the station to come with the new certificate by itself (A02.FR.08); then it is sent away."""
     handshake: float = 600.0
@@ -91,6 +95,13 @@ class Signing(_Step, frozen=True, kw_only=True):
     csr: str
 
 
+class AwaitingApproval(_Step, frozen=True, kw_only=True):
+    """A person has to say that the request may be signed."""
+
+    csr: str
+    request: str
+
+
 class Delivering(_Step, frozen=True, kw_only=True):
     chain: str
     tries: int = 1
@@ -106,13 +117,32 @@ class Stuck(_Step, frozen=True, kw_only=True):
     at: str
     """The step, in words."""
     reason: str
+    held: bool = False
+    """A person said no: it is not tried again by itself."""
+
+
+class Ended(_Step, frozen=True, kw_only=True):
+    """There is nothing left to renew."""
+
+    reason: str
 
 
 class Renewed(_Step, frozen=True, kw_only=True):
     fingerprint: str
 
 
-State = Waiting | Triggering | AwaitingCsr | Signing | Delivering | AwaitingHandshake | Stuck | Renewed
+State = (
+    Waiting
+    | Triggering
+    | AwaitingCsr
+    | Signing
+    | AwaitingApproval
+    | Delivering
+    | AwaitingHandshake
+    | Stuck
+    | Ended
+    | Renewed
+)
 BUSY = (Triggering, AwaitingCsr, Signing, Delivering)
 """States in which the station or the CA has work with it: so many at once are bounded by the shell."""
 
@@ -134,7 +164,12 @@ class TryNow:
     """An operator does not want to wait for the next try."""
 
 
-Event = exchange.Event | Ready | CertificateSeen | TryNow
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The certificate to be replaced was revoked, and none that was delivered instead is still good."""
+
+
+Event = exchange.Event | Ready | CertificateSeen | TryNow | Revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +195,18 @@ def decide(state: State, event: Event) -> Move:
     """What follows from *event*.  An event a state has no use for changes nothing."""
     course = state.course
     match state, event:
-        case Renewed(), _:
+        case ((Renewed() | Ended()), _):
             pass
+        case _, Revoked():
+            # Who holds the revoked key must not get another certificate by it, and cannot come in to fetch one.
+            return _enter(Ended(course=course, reason="its certificate was revoked"), "it was revoked")
         case _, CertificateSeen(fingerprint) if fingerprint in course.delivered:
             return _enter(Renewed(course=course, fingerprint=fingerprint), "a handshake showed it")
         case AwaitingHandshake(), CertificateSeen():
             # A02.FR.28: a station on which the new one does not work goes back to the old one.
             return replace(state, detail="it came with the old certificate again"), ()
+        case AwaitingApproval(csr=waiting), CsrReceived(csr) if csr == waiting:
+            pass
         case _, CsrReceived(csr):
             return _sign(course, csr, "SignCertificate received")
         case Waiting(), Ready():
@@ -186,6 +226,15 @@ def decide(state: State, event: Event) -> Move:
             return _enter(Delivering(course=replace(course, delivered=delivered), chain=chain), "signed")
         case Signing(), SigningRefused(reasons=reasons):
             return _stuck(state, f"it was not signed: {'; '.join(reasons)}")
+        case Signing(csr=csr), ApprovalNeeded(request):
+            return _enter(AwaitingApproval(course=course, csr=csr, request=request), f"request {request}")
+        case AwaitingApproval(csr=csr), ApprovalGiven():
+            return _sign(course, csr, "approved")
+        case AwaitingApproval(), SigningRefused(reasons=reasons):
+            return _stuck(state, "; ".join(reasons), held=True)
+        case AwaitingApproval(request=request), DeadlinePassed() if _meant(state, event):
+            waited = duration(course.terms.approval)
+            return _stuck(state, f"nobody approved request {request} within {waited}")
         case Signing(), DeadlinePassed() if _meant(state, event):
             return _stuck(state, f"our CA did not sign within {duration(course.terms.signing)}")
         case Delivering(), _:
@@ -200,6 +249,9 @@ def resume(state: State, *, ready: bool) -> Move:
     match state:
         case Signing():
             return state, _errands(state)
+        case AwaitingApproval(course=course, csr=csr) if not ready:
+            # Somebody may have decided just before the end of the process that waited for it.
+            return _sign(course, csr, "asked again whether it may be signed")
         case Triggering() if ready:
             return state, _errands(state)
         case AwaitingCsr(course=course) if ready:
@@ -265,9 +317,9 @@ def _sign(course: Course, csr: str, note: str) -> Move:
     return _enter(Signing(course=course, csr=csr), note)
 
 
-def _stuck(state: State, reason: str) -> Move:
+def _stuck(state: State, reason: str, *, held: bool = False) -> Move:
     course = replace(state.course, failures=state.course.failures + 1)
-    return _enter(Stuck(course=course, at=describe(state), reason=reason), reason)
+    return _enter(Stuck(course=course, at=describe(state), reason=reason, held=held), reason)
 
 
 def _enter(state: State, note: str) -> Move:
@@ -308,12 +360,16 @@ def describe(state: State) -> str:
             return "waits for SignCertificate"
         case Signing():
             return "signs"
+        case AwaitingApproval(request=request):
+            return f"waits for a person (ocppsec csr approve {request})"
         case Delivering():
             return "delivers the certificate"
         case AwaitingHandshake():
             return "waits for a connection with the new certificate"
         case Stuck(at=at):
             return f"stuck: {at}"
+        case Ended():
+            return "ended"
         case Renewed():
             return "done"
 
@@ -326,8 +382,12 @@ def deadline_of(state: State) -> float | None:
             return terms.csr
         case Signing():
             return terms.signing
+        case AwaitingApproval():
+            return terms.approval
         case AwaitingHandshake(sent_away=sent_away):
             return terms.handshake if sent_away else terms.reconnect
+        case Stuck(held=True):
+            return None
         case Stuck(course=course):
             doublings = min(course.failures - 1, 20)
             return float(min(terms.back_off * 2**doublings, terms.longest_back_off))

@@ -91,7 +91,18 @@ from ocppsec.upgrades.states import (
 from ocppsec.upgrades.trust import checking_root, installing_root
 from ocppsec.upgrades.words import call_error_words, describe, duration
 
-__all__ = ["begin", "deadline_of", "decide", "describe", "outcome", "resume", "same_step", "wants_csr"]
+__all__ = [
+    "awaits_csr",
+    "begin",
+    "deadline_of",
+    "decide",
+    "describe",
+    "outcome",
+    "resume",
+    "same_step",
+    "waits_for",
+    "wants_csr",
+]
 
 MOST_SEEN = 5
 """Of what the doors saw, the last few different things are kept."""
@@ -282,6 +293,16 @@ def same_step(before: State, after: State) -> bool:
 def wants_csr(state: State) -> bool:
     """True when a SignCertificate that comes now belongs to this upgrade (A03: one may come unasked)."""
     return isinstance(state, Triggering | AwaitingCsr | Signing | DeliveringCertificate)
+
+
+def awaits_csr(state: State) -> bool:
+    """True when a request that is refused now is the one that was asked for."""
+    return isinstance(state, Triggering | AwaitingCsr)
+
+
+def waits_for(state: State) -> str | None:
+    """The request that a person has to approve before this upgrade goes on."""
+    return (state.waits_for or None) if isinstance(state, Signing) else None
 
 
 def outcome(state: State) -> Done | Failed | None:

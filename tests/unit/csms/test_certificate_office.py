@@ -38,6 +38,7 @@ def record(**changed):
         not_after=NOW + timedelta(days=1),
         state=CertificateState.ACTIVE,
         issued_at=NOW - timedelta(days=1),
+        activated_at=NOW - timedelta(days=1),
         chain="PEM",
     )
     return replace(made, **changed)
@@ -211,3 +212,44 @@ async def test_others_hear_of_it(house):
     house.office.on_revoked = lambda: told.append("changed")
     await house.office.revoke(FINGERPRINT, "superseded")
     assert told == ["changed"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "falls"),
+    [("keyCompromise", True), ("cessationOfOperation", True), ("superseded", False)],
+)
+async def test_what_was_issued_on_its_word(house, reason, falls):
+    """With the certificate in force falls the one that was asked for by it and not used yet; not when it is replaced."""
+    pending = record(
+        fingerprint="11" * 32, public_key_sha256="11" * 32, serial_number="1", state=CertificateState.PENDING
+    )
+    await house.store.add_certificate(pending)
+    await house.office.revoke(FINGERPRINT, reason)
+    states = {one.fingerprint: one.state for one in await house.store.certificates("CP1")}
+    assert states[FINGERPRINT] is CertificateState.REVOKED
+    assert (states["11" * 32] is CertificateState.REVOKED) == falls
+
+
+async def test_a_later_one_stands_on_its_own(house):
+    """Revoking what was replaced long ago leaves the one in force, and what that has asked for, alone."""
+    for number, state in (("22", CertificateState.ACTIVE), ("33", CertificateState.PENDING)):
+        made = record(
+            fingerprint=number * 32, public_key_sha256=number * 32, serial_number=number, state=state
+        )
+        await house.store.add_certificate(made)
+    await house.store.set_certificate_state(FINGERPRINT, CertificateState.SUPERSEDED, at=NOW)
+    await house.office.revoke(FINGERPRINT, "keyCompromise")
+    states = {one.fingerprint[:2]: one.state for one in await house.store.certificates("CP1")}
+    assert states == {
+        "ab": CertificateState.REVOKED,
+        "22": CertificateState.ACTIVE,
+        "33": CertificateState.PENDING,
+    }
+
+
+async def test_who_is_told(house):
+    """Whoever renews the station's certificate hears of it."""
+    told = []
+    house.office.on_revoked_of = told.append
+    await house.office.revoke(FINGERPRINT, "keyCompromise")
+    assert told == ["CP1"]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from ocppsec.certificates.issue import IssueFailed
@@ -41,6 +42,7 @@ class Session:
     link: Link
     identity: str = "CS001"
     profile: SecurityProfile = SecurityProfile.TLS_BASIC
+    facts: Any = field(default_factory=lambda: SimpleNamespace(certificate=None))
 
 
 class NoUpgrade:
@@ -66,7 +68,7 @@ class Certifier:
 
     outcome: Any
 
-    async def receive(self, identity, csr, *, secure):
+    async def receive(self, identity, csr, *, secure, shown):
         return GOOD
 
     async def certify(self, identity, csr):

@@ -16,6 +16,8 @@ from ocppsec.ocppj.messages import (
 from ocppsec.upgrades import renewal
 from ocppsec.upgrades.exchange import (
     Answered,
+    ApprovalGiven,
+    ApprovalNeeded,
     CallRefused,
     CallTimedOut,
     CsrReceived,
@@ -28,14 +30,18 @@ from ocppsec.upgrades.exchange import (
     SigningRefused,
 )
 from ocppsec.upgrades.renewal import (
+    BUSY,
+    AwaitingApproval,
     AwaitingCsr,
     AwaitingHandshake,
     CertificateSeen,
     Course,
     Delivering,
+    Ended,
     HangUp,
     Ready,
     Renewed,
+    Revoked,
     Signing,
     Stuck,
     Terms,
@@ -56,6 +62,7 @@ from ocppsec.upgrades.states import UnreadableState
 TERMS = Terms()
 COURSE = Course(terms=TERMS, old="old")
 SENT = Course(terms=TERMS, old="old", delivered=("n1", "n2"))
+WAITS = AwaitingApproval(course=COURSE, csr="a", request="r1")
 INFO = StatusInfo(reason_code="InvalidCertificate")
 
 
@@ -147,6 +154,21 @@ class Case:
         pytest.param(Case(Waiting(course=COURSE), CsrReceived("b"), Signing), id="due, the station was quicker"),
         pytest.param(Case(Signing(course=COURSE, csr="a"), TryNow(), Signing), id="operator cannot hurry the CA"),
         pytest.param(Case(Renewed(course=SENT, fingerprint="n2"), CsrReceived("b"), Renewed), id="done is done"),
+        pytest.param(Case(Signing(course=COURSE, csr="a"), ApprovalNeeded("r1"), AwaitingApproval), id="a person first"),
+        pytest.param(Case(WAITS, ApprovalGiven(), Signing), id="approved"),
+        pytest.param(Case(WAITS, SigningRefused(("denied: stolen",)), Stuck, "denied: stolen"), id="denied"),
+        pytest.param(Case(WAITS, DeadlinePassed(), Stuck, "nobody approved request r1 within 24 hours"), id="nobody came"),
+        pytest.param(Case(WAITS, CsrReceived("a"), AwaitingApproval), id="asks again while it waits"),
+        pytest.param(Case(WAITS, CsrReceived("b"), Signing), id="asks with another key while it waits"),
+        pytest.param(Case(WAITS, LinkLost(), AwaitingApproval), id="gone while it waits"),
+        pytest.param(Case(WAITS, Ready(), AwaitingApproval), id="back while it waits"),
+        pytest.param(Case(Signing(course=COURSE, csr="a"), ApprovalGiven(), Signing), id="approved too early"),
+        pytest.param(Case(Stuck(course=SENT, at="x", reason="y", held=True), TryNow(), Waiting), id="denied, but an operator tries again"),
+        pytest.param(Case(Waiting(course=COURSE), Revoked(), Ended), id="revoked while it waits for the station"),
+        pytest.param(Case(Delivering(course=SENT, chain="c"), Revoked(), Ended), id="revoked under the delivery"),
+        pytest.param(Case(Stuck(course=SENT, at="x", reason="y"), Revoked(), Ended), id="revoked when it is stuck"),
+        pytest.param(Case(Ended(course=SENT, reason="x"), CsrReceived("b"), Ended), id="ended is ended"),
+        pytest.param(Case(Ended(course=SENT, reason="x"), CertificateSeen("n1"), Ended), id="ended, whatever comes"),
     ],
 )  # fmt: skip
 def test_decide(case):
@@ -195,6 +217,8 @@ def test_back_off(failures):
         pytest.param(AwaitingCsr(course=COURSE), True, Send, id="asks again for what was lost"),
         pytest.param(AwaitingCsr(course=COURSE), False, None, id="the deadline decides"),
         pytest.param(Signing(course=COURSE, csr="a"), False, Sign, id="signs again"),
+        pytest.param(WAITS, False, Sign, id="may it be signed by now"),
+        pytest.param(WAITS, True, None, id="still a person has to"),
         pytest.param(Delivering(course=SENT, chain="c"), True, Send, id="delivers again"),
         pytest.param(Delivering(course=SENT, chain="c"), False, None, id="nobody to deliver to"),
         pytest.param(AwaitingHandshake(course=SENT), True, None, id="the handshake decides"),
@@ -205,6 +229,15 @@ def test_resume(state, ready, sends):
     _, effects = resume(state, ready=ready)
     errands = [type(effect) for effect in effects if not isinstance(effect, Note)]
     assert errands == ([sends] if sends else [])
+
+
+def test_a_person_takes_his_time():
+    """What waits for a person has a day, and keeps no other renewal waiting; what he denied is not tried again."""
+    assert deadline_of(WAITS) == 86_400
+    assert not isinstance(WAITS, BUSY)
+    assert "ocppsec csr approve r1" in describe(WAITS)
+    denied, _ = decide(WAITS, SigningRefused(("no",)))
+    assert (denied.held, deadline_of(denied)) == (True, None)
 
 
 def test_deliveries_are_bounded():
@@ -229,6 +262,9 @@ def test_deliveries_are_bounded():
         Delivering(course=SENT, chain="c", tries=2, away=True),
         AwaitingHandshake(course=SENT, sent_away=True, detail="d"),
         Stuck(course=SENT, at="x", reason="y"),
+        Stuck(course=SENT, at="x", reason="y", held=True),
+        WAITS,
+        Ended(course=SENT, reason="x"),
         Renewed(course=SENT, fingerprint="n1"),
     ],
 )

@@ -48,6 +48,7 @@ class Requests(Base):
             csr=stored.csr,
             public_key_sha256=stored.public_key_sha256,
             received_at=stored.received_at,
+            fingerprint=request.fingerprint or stored.fingerprint,
         )
 
     async def request(self, request_id: str) -> CertificateRequest | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, insert, not_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ocppsec.registry.records import CertificateRequest, RequestState
@@ -32,6 +32,7 @@ async def add(connection: AsyncConnection, request: CertificateRequest) -> None:
 async def save(connection: AsyncConnection, request: CertificateRequest, before: RequestState) -> None:
     as_read = (table.c.id == request.id) & (table.c.state == before)
     values = {name: getattr(request, name) for name in _CHANGING}
+    values["fingerprint"] = func.coalesce(request.fingerprint, table.c.fingerprint)
     if (await connection.execute(update(table).where(as_read).values(**values))).rowcount == 0:
         raise Superseded(f"request {request.id} is no longer {before}")
 
