@@ -135,3 +135,13 @@ def test_an_outage_takes_no_arrival():
     state, _ = decide(state, StationConnected(2))
     assert isinstance(state, Arrived)
     assert state.progress.arrivals == 1
+
+
+def test_who_is_back_on_the_old_profile_after_an_outage_is_reset_again():
+    """Whether it restarted meanwhile, nobody knows: another Reset is sooner than the deadline, and harmless."""
+    state, _ = resume(WAITING, None)
+    after, _ = decide(state, StationConnected(1))
+    assert isinstance(after, AwaitingReset)
+    busy, _ = resume(replace(WAITING, scheduled=True), None)
+    assert isinstance(decide(busy, StationConnected(1))[0], AwaitingBoot)
+    assert isinstance(decide(WAITING, StationConnected(1))[0], AwaitingBoot)
