@@ -15,7 +15,9 @@ from ocppsec.upgrades.campaign.happenings import (
     Begun,
     CameAfterAll,
     Ended,
+    Finish,
     Gone,
+    Late,
     Look,
     NotBegun,
     Note,
@@ -41,7 +43,7 @@ class Campaign:
         self.run = begin(read_plan({"to": 3, "select": "all", **plan, **more}))
         named = candidates or [Candidate(identity=f"CP{number}", kind="") for number in range(stations)]
         self.members = Roster(snapshot(named))
-        self.away, self.busy = set(), set()
+        self.away, self.busy, self.charging = set(), set(), set()
         self.now = START
         self.began, self.notes = [], []
 
@@ -56,7 +58,8 @@ class Campaign:
 
     def look(self, seconds=0):
         self.now += timedelta(seconds=seconds)
-        begun = self.happens(Look(present=set(self.members) - self.away, busy=self.busy))
+        present = set(self.members) - self.away
+        begun = self.happens(Look(present=present, busy=self.busy, charging=self.charging))
         self.happens(*(Begun(identity) for identity in begun))
         return begun
 
@@ -458,7 +461,181 @@ def test_window():
     assert campaign.look(15 * 3600) == ["CP1"]
 
 
+# -- who is charging ----------------------------------------------------------------------------------------
+def test_not_while_charging():
+    """A station that charges has its turn when that has ended, and holds nobody up."""
+    campaign = Campaign(2)
+    campaign.charging = {"CP0"}
+
+    assert campaign.look() == ["CP1"]
+    assert campaign.members["CP0"].reason == "charging"
+    campaign.charging = set()
+    assert campaign.look(1) == ["CP0"]
+
+
+def test_charging_within_bounds():
+    """For the end of charging it is waited as long as the plan says, not as long as for who is away."""
+    campaign = Campaign(2, wait={"charging": 100, "away": 50})
+    campaign.charging, campaign.away = {"CP0"}, {"CP1"}
+    campaign.look()
+    campaign.look(99)
+
+    assert (campaign.status("CP0"), campaign.status("CP1")) == (Member.PENDING, Member.AWAY)
+    campaign.look(1)
+    assert campaign.status("CP0") is Member.AWAY
+    assert campaign.members["CP0"].reason == "charging all the time it was waited for"
+
+
+def test_charging_ignored():
+    """Who says so begins stations that charge: their Reset waits for its end by itself."""
+    campaign = Campaign(1, charging="ignore")
+    campaign.charging = {"CP0"}
+
+    assert campaign.look() == ["CP0"]
+
+
+# -- late comers --------------------------------------------------------------------------------------------
+def late(*identities):
+    return Late(tuple(Candidate(identity=identity, kind="") for identity in identities))
+
+
+def test_late_comers_stand_at_the_end():
+    """They join behind all that are there, once each; the campaign says who."""
+    campaign = Campaign(2, AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 1}}, continuous=True)
+    campaign.happens(late("B", "A", "CP1"))
+    campaign.happens(late("A"))
+    for _ in range(4):
+        campaign.look(1)
+        finish(campaign)
+
+    assert campaign.began == ["CP0", "CP1", "A", "B"]
+    assert [note.detail for note in campaign.notes if note.what == "late"] == ["2 joined: A, B"]
+
+
+def test_a_continuous_campaign_has_no_end():
+    """When all have ended it goes on, takes who comes, and ends when a person says that it is finished."""
+    campaign = Campaign(1, continuous=True)
+    campaign.look()
+    finish(campaign)
+    campaign.look(1_000_000)
+    assert campaign.run.status is Status.RUNNING
+    campaign.happens(late("A"))
+    assert campaign.look(1) == ["A"]
+    campaign.happens(Finish())
+    campaign.happens(late("B"))
+    finish(campaign)
+    campaign.look(1)
+
+    assert campaign.run.status is Status.DONE
+    assert "B" not in campaign.members
+
+
+def test_until():
+    """At the time that was set it takes no more late comers, and ends as any other."""
+    until = (START + timedelta(seconds=100)).isoformat()
+    campaign = Campaign(1, continuous=True, until=until)
+    campaign.look()
+    finish(campaign)
+    campaign.look(99)
+    assert campaign.run.status is Status.RUNNING
+    campaign.look(1)
+
+    assert campaign.run.status is Status.DONE
+    assert [note.what for note in campaign.notes] == ["closed", "done"]
+
+
+def test_a_canary_of_late_comers():
+    """A campaign that begins with nobody passes no phase by: its canary waits until it is full."""
+    campaign = Campaign(0, PHASES, continuous=True)
+    campaign.look(10_000)
+    assert campaign.run.phase == 0
+    campaign.happens(late("A"))
+    campaign.look(1)
+    finish(campaign)
+    campaign.look(10_000)
+    assert campaign.run.phase == 0
+    campaign.happens(late("B", "C", "D", "E", "F", "G"))
+    campaign.look(1)
+    assert campaign.began == ["A", "B"]
+    finish(campaign)
+    campaign.look(1)
+    campaign.look(100)
+    campaign.look(1)
+    campaign.look(1)
+    assert campaign.began == ["A", "B", "C", "D"], "half of seven, those of the canary counted in"
+
+
+def test_late_comers_belong_to_the_share():
+    """A share is one of all that are there at that moment, late comers among them."""
+    phases = [{"percent": 50}, {"percent": 100}]
+    campaign = Campaign(2, AT_ONCE | {"phases": phases}, continuous=True)
+    campaign.look(1)
+    campaign.happens(late("A", "B"))
+    campaign.look(1)
+
+    assert campaign.began == ["CP0", "CP1"]
+
+
+@pytest.mark.parametrize("event", [Abort(), Finish()])
+def test_who_comes_too_late(event):
+    """Nobody joins a campaign that a person has ended."""
+    campaign = Campaign(1, continuous=True)
+    campaign.look()
+    campaign.happens(event)
+    campaign.happens(late("A"))
+
+    assert "A" not in campaign.members
+
+
+def test_nobody_joins_a_snapshot():
+    """A campaign that is not continuous has the stations it began with."""
+    campaign = Campaign(1)
+    campaign.happens(late("A"))
+
+    assert list(campaign.members) == ["CP0"]
+
+
+def test_finished_means_something_once():
+    """Only a continuous campaign can be finished, and only once."""
+    for campaign in (Campaign(1), Campaign(1, continuous=True)):
+        campaign.happens(Finish())
+        before = campaign.run, len(campaign.notes)
+        campaign.happens(Finish())
+        assert (campaign.run, len(campaign.notes)) == before
+
+
+# -- some at a time -----------------------------------------------------------------------------------------
+def test_only_those_are_looked_at_again_whose_turn_it_is():
+    """Who was passed over is seen again when the shell says so: neither begun nor given up before."""
+    campaign = Campaign(2, wait={"away": 10})
+    campaign.away = {"CP0", "CP1"}
+    campaign.look()
+    campaign.now += timedelta(seconds=20)
+    assert campaign.happens(Look(present={"CP0", "CP1"}, busy=set(), again=["CP1"])) == ["CP1"]
+    campaign.happens(Look(present=set(), busy=set(), again=[]))
+
+    assert campaign.status("CP0") is Member.PENDING
+    campaign.happens(Look(present=set(), busy=set(), again=["CP0"]))
+    assert campaign.status("CP0") is Member.AWAY
+
+
 # -- any course ---------------------------------------------------------------------------------------------
+def assert_in_order(roster):
+    """What the roster has counted and put in order is what a count of its members gives."""
+    anew = Roster(sorted(roster.values(), key=lambda one: one.position))
+    assert +anew.totals.by_status == +roster.totals.by_status
+    for name in ("begun", "to_be_tried_again", "can", "under_way", "pending"):
+        assert getattr(anew.totals, name) == getattr(roster.totals, name)
+    assert list(anew.turn([""])) == list(roster.turn([""]))
+    pending = [one for one in roster.values() if one.status is Member.PENDING]
+    turn = [one for one in pending if one.not_before is None and one.waiting_since is None]
+    assert list(roster.turn([""])) == sorted(turn, key=lambda one: (one.tries == 0, one.position))
+    paused = [one for one in pending if one.not_before is not None]
+    assert sorted(roster.due(START + timedelta(days=400)), key=str) == sorted(paused, key=str)
+    waiting = [one for one in pending if one.waiting_since is not None]
+    assert sorted(roster.waiting(), key=str) == sorted(waiting, key=str)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_any_course(seed):
     """Whatever happens in whatever order: bounds hold, nobody is begun twice, and everything ends."""
@@ -469,18 +646,26 @@ def test_any_course(seed):
         {"phases": phases, "rate": {"per_minute": 600, "in_flight": 3}},
         stop={"failed": 2, "lost": 2},
         retry={"failed": 1, "pause": 3},
-        wait={"away": 60},
+        wait={"away": 60, "charging": 60},
+        continuous=seed % 2 == 0,
     )
     for turn in range(4000):
         if turn < 300 and random.random() < 0.1:
             campaign.happens(random.choice([Pause(), Resume(), Approve(), Retry()]))
         if turn >= 300:
             campaign.happens(Resume(), Approve())
+        if turn < 200 and random.random() < 0.05:
+            campaign.happens(late(f"L{turn}"))
+        if turn == 300:
+            campaign.happens(Finish())
         campaign.away = {identity for identity in campaign.members if random.random() < 0.2}
+        campaign.charging = {identity for identity in campaign.members if random.random() < 0.1}
         under_way = set(campaign.of(Member.RUNNING))
         begun = campaign.look(1)
         assert not under_way & set(begun)
         assert not campaign.away & set(begun)
+        assert not campaign.charging & set(begun)
+        assert_in_order(campaign.members)
         assert len(campaign.of(Member.RUNNING)) <= 3
         for identity in campaign.of(Member.RUNNING):
             if random.random() < 0.3:
