@@ -86,7 +86,7 @@ def awaiting_boot(state: AwaitingBoot, event: Event) -> Move:
         case StationConnected() if state.left and not state.answered:
             # Perhaps the Reset never reached it, and only the connection was lost.
             return _reset_later(state, "unanswered, and the station is back on the old profile")
-        case StationConnected() if state.left and state.progress.outage and not state.scheduled:
+        case StationConnected() if state.progress.outage and not (state.connected or state.scheduled):
             # It may have been back from its restart while we were away, or have lost the Reset with us.
             return _reset_later(state, "without effect: the station is back on the old profile")
         case StationConnected():
