@@ -44,6 +44,7 @@ class Renewing(Carried):
             begun = await self._fleet.renewer.renew(identity)
             detail = f"renewal {begun.id}"
             await self._note(held, "asked for", detail, renewal=begun.id, failures=begun.failures)
+            held.not_before = None
             return None
         held.not_before = None  # a look into memory
         renewal = self._fleet.renewer.open(identity)

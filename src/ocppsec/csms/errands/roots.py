@@ -13,7 +13,8 @@ from ocppsec.upgrades.campaign.plan import Kind
 
 class Roots(Carried):
     def check(self) -> None:
-        if self._plan.kind is Kind.WITHDRAW_ROOT and self._fleet.installed.is_ours(self._certificate):
+        certificate = self._certificate
+        if self._plan.kind is Kind.WITHDRAW_ROOT and self._fleet.installed.is_ours(certificate):
             raise BadInput(
                 "that is our own root: without it no station could connect on profiles 2 and 3 any more",
                 "a new root takes its place by: ocppsec ca rotate",
