@@ -22,7 +22,7 @@ from ocppsec.ocppj.messages import (
     StatusInfo,
     Variable,
 )
-from ocppsec.upgrades.plan import RootHash
+from ocppsec.upgrades.plan import Plan, RootHash
 from ocppsec.upgrades.requests import ORGANIZATION, PRIORITY, component_of, variable_of
 from ocppsec.upgrades.states import Facts
 
@@ -75,6 +75,15 @@ def lists_root(response: GetInstalledCertificateIdsResponse, roots: Sequence[Roo
     ours = {_key(root) for root in roots}
     listed = response.certificate_hash_data_chain or ()
     return any(_key(chain.certificate_hash_data) in ours for chain in listed)
+
+
+def with_roots(facts: Facts, response: GetInstalledCertificateIdsResponse, plan: Plan) -> Facts:
+    further = enumerate(plan.further_roots)
+    return replace(
+        facts,
+        root_listed=lists_root(response, plan.root_hashes),
+        further_listed=tuple(number for number, root in further if lists_root(response, root.hashes)),
+    )
 
 
 def _key(data: Any) -> tuple[str, str, str, str]:

@@ -56,6 +56,7 @@ ARROWS: Final = (
     Arrow(AskingForRoots, SettingOrganization, "root listed, to profile 3"),
     Arrow(AskingForRoots, Triggering, "the same, organization right"),
     Arrow(InstallingRoot, CheckingRoot, "any answer"),
+    Arrow(CheckingRoot, InstallingRoot, "another root is missing"),
     Arrow(CheckingRoot, WritingProfile, "to profile 2"),
     Arrow(CheckingRoot, SettingOrganization, "to profile 3"),
     Arrow(CheckingRoot, Triggering, "the same, organization right"),

@@ -5,6 +5,8 @@
 2. A step is entered by `enter`, which counts it, writes its line of history and gives its errand.
 """
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from ocppsec.upgrades.exchange import Effect, Note, RaiseFloor, Send, Sign
@@ -111,14 +113,33 @@ def silence(state: CallingState) -> Move:
 
 def start_leg(progress: Progress, detail: str = "") -> Move:
     """Pre-flight: what a station said before a reboot need not be true behind it, but its slots are."""
-    kept = Facts(slots=progress.facts.slots, root_listed=progress.facts.root_listed)
+    facts = progress.facts
+    kept = Facts(slots=facts.slots, root_listed=facts.root_listed, further_listed=facts.further_listed)
     return enter(AskingVariables(progress=replace(progress, facts=kept), left=QUESTIONS), detail)
 
 
 def to_root(progress: Progress, detail: str = "") -> Move:
-    if progress.facts.root_listed:
+    if next(_missing_roots(progress, 0), None) is None:
         return after_root(progress, f"{detail}; InstallCertificate is not needed")
-    return enter(InstallingRoot(progress=progress), detail)
+    return to_root_from(progress, 0, detail)
+
+
+def to_root_from(progress: Progress, number: int, detail: str = "") -> Move:
+    """The first root from *number* on that the station lacks, or what comes behind them."""
+    which = next(_missing_roots(progress, number), None)
+    if which is None:
+        return after_root(progress, detail)
+    return enter(InstallingRoot(progress=progress, which=which), detail)
+
+
+def _missing_roots(progress: Progress, number: int) -> Iterator[int]:
+    facts, plan = progress.facts, progress.plan
+    if number == 0 and not facts.root_listed:
+        yield 0
+    if progress.goal >= 3:  # they are for its own certificate
+        for further in range(max(0, number - 1), len(plan.further_roots)):
+            if further not in facts.further_listed:
+                yield further + 1
 
 
 def after_root(progress: Progress, detail: str = "") -> Move:

@@ -33,6 +33,13 @@ class RootHash(msgspec.Struct, frozen=True, kw_only=True):
     serial_number: str
 
 
+class FurtherRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """Of another CA that signs the station's certificate: some stations verify their own (PKI facts, EVerest)."""
+
+    pem: str
+    hashes: tuple[RootHash, ...]
+
+
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds from the moment a step is entered; what happens then is the workflow's decision."""
 
@@ -64,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The self-signed root above both the server and the station certificates."""
     root_hashes: tuple[RootHash, ...]
     """One for each hash algorithm a station may answer with."""
+    further_roots: tuple[FurtherRoot, ...] = ()
+    """Installed before the certificate; a station that does without them may refuse them."""
     organization: str
     """A00.FR.405: what O of the station certificate has to be."""
     interfaces: tuple[OCPPInterface, ...] = INTERFACES

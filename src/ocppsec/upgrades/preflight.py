@@ -20,7 +20,7 @@ from ocppsec.upgrades.exchange import (
     Event,
     ReportReceived,
 )
-from ocppsec.upgrades.facts import interface_question, lists_root, summary, with_report, with_variables
+from ocppsec.upgrades.facts import interface_question, summary, with_report, with_roots, with_variables
 from ocppsec.upgrades.path import Move, again, enter, fail, stay, to_arming, to_root
 from ocppsec.upgrades.slots import active_slot, free_slots, priority_lists
 from ocppsec.upgrades.states import (
@@ -113,8 +113,7 @@ def _read(progress: Progress, report: NotifyReportRequest) -> Progress:
 def asking_for_roots(state: AskingForRoots, event: Event) -> Move:
     match event:
         case Answered(GetInstalledCertificateIdsResponse() as response):
-            listed = lists_root(response, state.progress.plan.root_hashes)
-            facts = replace(state.progress.facts, root_listed=listed)
+            facts = with_roots(state.progress.facts, response, state.progress.plan)
             return _verdict(state, replace(state.progress, facts=facts))
         case CallRefused() | CallTimedOut():
             return _verdict(state, state.progress)

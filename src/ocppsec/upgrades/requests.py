@@ -66,9 +66,10 @@ def request_of(state: CallingState) -> Request:
             return GetInstalledCertificateIdsRequest(
                 certificate_type=(GetCertificateIdUse.CSMS_ROOT_CERTIFICATE,)
             )
-        case InstallingRoot():
+        case InstallingRoot(which=which):
+            pem = plan.root_pem if which == 0 else plan.further_roots[which - 1].pem
             return InstallCertificateRequest(
-                certificate_type=InstallCertificateUse.CSMS_ROOT_CERTIFICATE, certificate=plan.root_pem
+                certificate_type=InstallCertificateUse.CSMS_ROOT_CERTIFICATE, certificate=pem
             )
         case SettingOrganization():
             return _set(ORGANIZATION, plan.organization)

@@ -60,6 +60,6 @@ def _unusable(plan: Plan, legs: Sequence[int]) -> str | None:
             return f"There is no wss:// door for profile {profile}: open one first."
         if len(url) > 512:
             return f"The URL for profile {profile} is longer than the 512 characters of ocppCsmsUrl."
-    if len(plan.root_pem) > 5500:
-        return "The CSMS root is longer than the 5500 characters of InstallCertificate."
+    if any(len(pem) > 5500 for pem in (plan.root_pem, *(root.pem for root in plan.further_roots))):
+        return "The CSMS root, or that of the CA that signs, is longer than the 5500 characters of InstallCertificate."
     return None

@@ -26,6 +26,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     certificate_entries: int | None = None
     max_chain_size: int | None = None
     root_listed: bool = False
+    further_listed: tuple[int, ...] = ()
+    """Which of the plan's further roots."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,12 +99,14 @@ class AskingForRoots(Calling, frozen=True, kw_only=True):
 
 
 class InstallingRoot(Calling, frozen=True, kw_only=True):
-    pass
+    which: int = 0
+    """0 is the CSMS root, the plan's further roots follow."""
 
 
 class CheckingRoot(Calling, frozen=True, kw_only=True):
     refusal: str = ""
     """Why InstallCertificate was refused; the root may be there all the same."""
+    which: int = 0
 
 
 class SettingOrganization(Calling, frozen=True, kw_only=True):

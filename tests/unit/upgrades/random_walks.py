@@ -40,6 +40,7 @@ from ocppsec.upgrades.exchange import (
     StationBooted,
     StationConnected,
 )
+from ocppsec.upgrades.plan import FurtherRoot
 from ocppsec.upgrades.requests import request_of
 from ocppsec.upgrades.states import Calling, State, decode_state, encode_state
 from ocppsec.upgrades.workflow import begin, decide, outcome, resume
@@ -111,6 +112,7 @@ def root_listed(**changes: str) -> Answered:
     return answer(GetInstalledCertificateIdsResponse, status="Accepted", certificateHashDataChain=[chain])
 
 
+FURTHER = FurtherRoot(pem="further root", hashes=(msgspec.structs.replace(ROOT, serial_number="FF"),))
 PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
 ORGANIZATION = "SecurityCtrlr.OrganizationName"
 SET = (
@@ -189,7 +191,8 @@ class Walk:
             booted=self.choose((True, False)),
         )
         self.start = start
-        self.begun, self.begun_effects = begin(plan(self.choose((2, 3, 3))), start)
+        further = self.choose(((), (FURTHER,)))
+        self.begun, self.begun_effects = begin(plan(self.choose((2, 3, 3)), further_roots=further), start)
         state = self.begun
         for _ in range(self.length):
             if outcome(state) is not None:
