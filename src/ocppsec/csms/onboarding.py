@@ -11,18 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ocppsec.csms.errors import BadInput, CsmsError
-from ocppsec.csms.installed import InstalledCertificates
-from ocppsec.csms.passwords import PasswordOffice
-from ocppsec.csms.renewer import Renewer
+from ocppsec.csms.provisioning import NotTaken, Provisioner
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.stations import Registrar
 from ocppsec.events import Emit, OnboardingStepped, OnboardingStuck, StoreUnavailable
-from ocppsec.link.errors import CallFailed
-from ocppsec.ocppj.errors import OcppError
 from ocppsec.profiles import onboarding as rules
 from ocppsec.profiles.onboarding import Pending
-from ocppsec.profiles.password_change import Answer
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import Onboarding, Stage, Way
 from ocppsec.registry.records import Station, UpgradeStatus
@@ -61,27 +56,20 @@ class OnboardingOffice:
         store: Store,
         registrar: Registrar,
         sessions: Sessions,
-        passwords: PasswordOffice,
-        renewer: Renewer,
+        provisioner: Provisioner,
         *,
         manufacturers: frozenset[str],
-        installed: InstalledCertificates,
-        roots: Callable[[], tuple[str, ...]],
         begin_upgrade: BeginUpgrade,
         emit: Emit,
         now: Callable[[], datetime],
         look_seconds: float = _LOOK_SECONDS,
         come_back_seconds: float = _COME_BACK_SECONDS,
     ) -> None:
-        """*installed* has to reach stations that are kept in Pending; *roots* are what each station has to trust."""
         self._store = store
         self._registrar = registrar
         self._sessions = sessions
-        self._passwords = passwords
-        self._renewer = renewer
+        self._provisioner = provisioner
         self._manufacturers = manufacturers
-        self._installed = installed
-        self._roots = roots
         self._begin_upgrade = begin_upgrade
         self._emit = emit
         self._now = now
@@ -218,41 +206,24 @@ class OnboardingOffice:
         self._providing.add(identity)
         try:
             if entry.way is Way.CERTIFICATE:
-                await self._certificate(session)
+                self._tell(identity, "given-root", await self._provisioner.certificate(session))
             else:
                 await self._password(session)
-        except (CsmsError, CallFailed, OcppError) as error:
+        except NotTaken as error:
             await self._stuck(identity, str(error))
         finally:
             self._providing.discard(identity)
 
-    async def _certificate(self, session: Session) -> None:
-        """A00.FR.806: our root first, for some stations hold their own new certificate against it; then A02."""
-        identity, shown = session.identity, session.facts.certificate
-        assert shown is not None
-        for pem in self._roots():
-            changed = await self._installed.install(identity, pem, "CSMSRootCertificate")
-            if not changed.shown:
-                reason = f": {changed.reason}" if changed.reason else ""
-                await self._stuck(identity, f"InstallCertificate was answered {changed.status}{reason}")
-                return
-        self._tell(identity, "given-root", "it shows our root among its CSMSRootCertificates")
-        await self._renewer.replace(identity, shown.fingerprint)
-
     async def _password(self, session: Session) -> None:
-        """A01, at once: what let it in is worth nothing as soon as it has one that nobody has seen."""
+        """What let it in is worth nothing as soon as it has a password that nobody has seen."""
         identity = session.identity
-        rotation = await self._passwords.rotate(identity)
-        if rotation.outcome is Answer.ACCEPTED:
-            self._tell(identity, "given-password", rotation.detail)
-            await self._change(identity, lambda now: rules.on_its_own(now, self._now()))
+        certain, detail = await self._provisioner.password(session)
+        self._tell(identity, "given-password", detail)
+        if certain:
+            await self._change(identity, lambda entry: rules.on_its_own(entry, self._now()))
             self._tell(identity, "on-its-own", "it has accepted a password of its own (A01.FR.03)")
             loop = asyncio.get_running_loop()
             loop.call_later(self._come_back_seconds, self._send_away, session)
-        elif rotation.outcome is Answer.REBOOT_REQUIRED:
-            self._tell(identity, "given-password", rotation.detail)
-        else:
-            await self._stuck(identity, f"its new password: {rotation.detail}")
 
     def _send_away(self, session: Session) -> None:
         if self._sessions.get(session.identity) is session:

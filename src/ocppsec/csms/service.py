@@ -39,6 +39,7 @@ from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.planning import plan_for, start_of
+from ocppsec.csms.provisioning import Provisioner
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.rescue import Rescue, rescue
@@ -207,13 +208,17 @@ class Csms:
             self.store,
             self._registrar,
             self._sessions,
-            self.passwords,
-            self.renewer,
-            manufacturers=frozenset(maker.name for maker in settings.manufacturers),
-            installed=InstalledCertificates(
-                self._call_pending, lambda: self.authority.hierarchy.root.certificate
+            Provisioner(
+                self._call_pending,
+                self.passwords,
+                self.renewer,
+                InstalledCertificates(
+                    self._call_pending, lambda: self.authority.hierarchy.root.certificate
+                ),
+                organization=settings.organization,
+                roots=lambda: (self.authority.root_pem,),
             ),
-            roots=lambda: (self.authority.root_pem,),
+            manufacturers=frozenset(maker.name for maker in settings.manufacturers),
             begin_upgrade=self.begin_upgrade,
             emit=self._emit,
             now=self._now,

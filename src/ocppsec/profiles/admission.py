@@ -280,6 +280,7 @@ def _check_manufacturer(
     expired = _check_dates(certificate, issuer, presented, record, now)
     if isinstance(expired, Refused):
         return expired
+    # One key is one station: that somebody is in by it does not matter.
     return _as_new(entry, presented, record, SecurityProfile.TLS_CLIENT, now, expired=expired)
 
 

@@ -35,11 +35,11 @@ def by(record: Onboarding | None, way: Way) -> Onboarding | None:
 def why_shut(entry: Onboarding, now: datetime, *, in_use: bool) -> tuple[RefusalReason, str] | None:
     """Why nobody comes in by *entry* now, and what would be expected; None when it is open.
 
-    *in_use*: somebody is connected by it.  With a certificate that does not matter, for one key is one station.
+    *in_use*: somebody is connected by it, and could be somebody else.
     """
     if entry.stage is Stage.EXPIRED or now > entry.until:
         return RefusalReason.ONBOARDING_EXPIRED, f"a new station until {entry.until:%Y-%m-%d %H:%M} UTC"
-    if in_use and entry.way is not Way.CERTIFICATE:
+    if in_use:
         return RefusalReason.ONBOARDING_IN_USE, "one station at a time"
     if entry.connections >= entry.most_connections:
         return (

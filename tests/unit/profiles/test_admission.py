@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from ocppsec.certificates.facts import ClientCertificate
-from ocppsec.profiles import admission
+from ocppsec.profiles import admission, onboarding
 from ocppsec.profiles.identity import BadIdentity
+from ocppsec.profiles.onboarding import Pending
 from ocppsec.profiles.presented import (
     BasicCredentials,
+    Issuer,
     MalformedCredentials,
     PlainBasicAuth,
     PlainNothing,
@@ -27,7 +29,14 @@ from ocppsec.profiles.presented import (
     TlsNothing,
 )
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.record import AdmissionRecord, CertificateRecord, CertificateState
+from ocppsec.profiles.record import (
+    AdmissionRecord,
+    CertificateRecord,
+    CertificateState,
+    Onboarding,
+    Stage,
+    Way,
+)
 from ocppsec.profiles.refusal import (
     STATUS,
     RefusalReason,
@@ -58,7 +67,11 @@ WS, WSS, MTLS = door(1), door(2), door(3)
 COMBINED = door(1, 2, 3)
 
 
-def certificate(fingerprint="f1", **changed):
+OURS = Issuer(not_before=START - SECOND, not_after=END + timedelta(days=365))
+MAKER = replace(OURS, manufacturer="maker")
+
+
+def certificate(fingerprint="f1", *, issuer=OURS, **changed):
     facts = {
         "fingerprint": fingerprint,
         "serial_number": "1F",
@@ -69,7 +82,7 @@ def certificate(fingerprint="f1", **changed):
         "is_ca": False,
         "extended_key_usage": None,
     }
-    return TlsClientCertificate(ClientCertificate(**{**facts, **changed}))
+    return TlsClientCertificate(ClientCertificate(**{**facts, **changed}), issuer)
 
 
 def issued(fingerprint="f1", state=CertificateState.ACTIVE, *, identity="CP1", days=0):
@@ -103,6 +116,31 @@ def station(floor, target=None, *, passwords=("CP1/the-good-password",), certifi
     return replace(record, **changed)
 
 
+def new(way, *, floor=1, target=3, passwords=(), **changed):
+    """A station that was announced; it has nothing of its own yet."""
+    entry = Onboarding(
+        identity="CP1",
+        way=way,
+        stage=Stage.OPEN,
+        target=SecurityProfile(target),
+        until=NOW,
+        most_connections=3,
+        added_at=START,
+        connections=2,
+        password_hash="CP1/the-good-password" if way is Way.PASSWORD else None,
+    )
+    hashes = (entry.password_hash, *passwords) if entry.password_hash else passwords
+    return station(floor, target, passwords=hashes, certificates=(), onboarding=replace(entry, **changed))
+
+
+AS_NEW = {"pending": Pending.ONBOARDING, "pending_until": NOW}
+
+
+def factory(**changed):
+    """What the maker's CA gave it; the O is the maker's."""
+    return certificate("m1", issuer=changed.pop("issuer", MAKER), **{"organizations": ("Maker",), **changed})
+
+
 def plain(password=GOOD, user=b"CP1"):
     return PlainBasicAuth(BasicCredentials(user, password))
 
@@ -125,6 +163,7 @@ class Row:
     now: datetime = NOW
     organizations: tuple[str, ...] = ("CSO", "Partner")
     owner: CertificateRecord | None = field(default=None)
+    in_use: bool = False
 
 
 R = RefusalReason
@@ -307,6 +346,111 @@ ROWS = [
     Row("in its last second", MTLS, certificate(), station(3), {"profile": 3, "certificate": "f1"}, now=END),
     Row("not yet valid", MTLS, certificate(), station(3), R.CERTIFICATE_NOT_YET_VALID, now=START - SECOND),
     Row("in its first second", MTLS, certificate(), station(3), {"profile": 3, "certificate": "f1"}, now=START),
+    # certificates: an expired one that somebody has allowed, and the CA above
+    Row(
+        "expired and allowed",
+        MTLS,
+        certificate(),
+        station(3, expired_until=END + SECOND),
+        {"profile": 3, "certificate": "f1", "expired": True, "pending": Pending.EXPIRED, "pending_until": END + SECOND},
+        now=END + SECOND,
+    ),
+    Row("allowed until a moment ago", MTLS, certificate(), station(3, expired_until=END), R.CERTIFICATE_EXPIRED, now=END + SECOND),
+    Row("allowed and not expired", MTLS, certificate(), station(3, expired_until=END), {"profile": 3, "certificate": "f1"}),
+    Row("allowed is no licence to be early", MTLS, certificate(), station(3, expired_until=END), R.CERTIFICATE_NOT_YET_VALID, now=START - SECOND),
+    Row(
+        "allowed, and revoked",
+        MTLS,
+        certificate(),
+        station(3, expired_until=END + SECOND, certificates=(issued(state=REVOKED),)),
+        R.CERTIFICATE_REVOKED,
+        now=END + SECOND,
+    ),
+    Row(
+        "allowed, and superseded",
+        MTLS,
+        certificate(),
+        station(3, expired_until=END + SECOND, certificates=(issued(state=SUPERSEDED),)),
+        R.CERTIFICATE_SUPERSEDED,
+        now=END + SECOND,
+    ),
+    Row("nobody we trust has signed it", MTLS, certificate(issuer=None), station(3), R.ISSUER_NOT_VALID),
+    Row("its CA has expired", MTLS, certificate(issuer=replace(OURS, not_after=NOW - SECOND)), station(3), R.ISSUER_NOT_VALID),
+    Row("its CA in its last second", MTLS, certificate(issuer=replace(OURS, not_after=NOW)), station(3), {"profile": 3, "certificate": "f1"}),
+    Row("its CA in its first second", MTLS, certificate(issuer=replace(OURS, not_before=NOW)), station(3), {"profile": 3, "certificate": "f1"}),
+    Row("its CA is not valid yet", MTLS, certificate(issuer=replace(OURS, not_before=NOW + SECOND)), station(3), R.ISSUER_NOT_VALID),
+    Row(
+        "allowed, and its CA has expired",
+        MTLS,
+        certificate(issuer=replace(OURS, not_after=END)),
+        station(3, expired_until=END + SECOND),
+        R.ISSUER_NOT_VALID,
+        now=END + SECOND,
+    ),
+    # a new station: listed
+    Row("listed, shows nothing", WS, PlainNothing(), new(Way.LISTED), {"profile": 1, **AS_NEW}),
+    Row("listed, over TLS", WSS, TlsNothing(), new(Way.LISTED), {"profile": 2, **AS_NEW}),
+    Row("listed, a password nobody knows", WS, plain(BAD), new(Way.LISTED), {"profile": 1, **AS_NEW}),
+    Row("listed, with a password of its own by now", WS, plain(OLD), new(Way.LISTED, passwords=("CP1/the-old-password-",)), {"profile": 1, "password_matched": 0}),
+    Row("listed, below where it may begin", WS, PlainNothing(), new(Way.LISTED, floor=2), R.PROFILE_BELOW_FLOOR),
+    Row("listed, on its own", WS, PlainNothing(), new(Way.LISTED, stage=Stage.RAISING), R.CREDENTIALS_MISSING),
+    Row("listed, done", WS, plain(BAD), new(Way.LISTED, stage=Stage.DONE), R.WRONG_PASSWORD),
+    Row("listed, its time has passed", WS, PlainNothing(), new(Way.LISTED), R.ONBOARDING_EXPIRED, ("until 2026-06-01",), now=NOW + SECOND),
+    Row("listed, and found overdue", WS, PlainNothing(), new(Way.LISTED, stage=Stage.EXPIRED), R.ONBOARDING_EXPIRED),
+    Row("listed, somebody is in by it", WS, PlainNothing(), new(Way.LISTED), R.ONBOARDING_IN_USE, in_use=True),
+    Row("listed, used up", WS, PlainNothing(), new(Way.LISTED, connections=3), R.ONBOARDING_USED_UP, ("within 3",)),
+    Row("not listed, shows nothing", WS, PlainNothing(), new(Way.PASSWORD), R.CREDENTIALS_MISSING),
+    # a new station: a password for once
+    Row("once", WS, plain(), new(Way.PASSWORD), {"profile": 1, "password_matched": 0, **AS_NEW}),
+    Row("once, over TLS", WSS, tls(), new(Way.PASSWORD), {"profile": 2, "password_matched": 0, **AS_NEW}),
+    Row("once, another", WS, plain(BAD), new(Way.PASSWORD), R.WRONG_PASSWORD),
+    Row("once, its time has passed", WS, plain(), new(Way.PASSWORD), R.ONBOARDING_EXPIRED, now=NOW + SECOND),
+    Row("once, wrong and its time has passed", WS, plain(BAD), new(Way.PASSWORD), R.WRONG_PASSWORD, now=NOW + SECOND),
+    Row("once, somebody is in by it", WS, plain(), new(Way.PASSWORD), R.ONBOARDING_IN_USE, in_use=True),
+    Row("once, used up", WS, plain(), new(Way.PASSWORD, connections=3), R.ONBOARDING_USED_UP),
+    Row("once, and on its own already", WS, plain(), new(Way.PASSWORD, stage=Stage.RAISING), R.WRONG_PASSWORD),
+    Row("once, and done", WS, plain(), new(Way.PASSWORD, stage=Stage.DONE), R.WRONG_PASSWORD),
+    Row(
+        "once was before: its own",
+        WS,
+        plain(OLD),
+        new(Way.PASSWORD, passwords=("CP1/the-old-password-",)),
+        {"profile": 1, "password_matched": 1},
+    ),
+    # a new station: its manufacturer's certificate
+    Row("made by somebody trusted", MTLS, factory(), new(Way.CERTIFICATE), {"profile": 3, **AS_NEW}),
+    Row("made by the one that is meant", MTLS, factory(), new(Way.CERTIFICATE, manufacturer="maker"), {"profile": 3, **AS_NEW}),
+    Row("made by another one", MTLS, factory(), new(Way.CERTIFICATE, manufacturer="other"), R.MANUFACTURER_CERTIFICATE, ("of other",)),
+    Row("made, of a station that is not new", MTLS, factory(), station(3), R.MANUFACTURER_CERTIFICATE),
+    Row("made, of a station that is new another way", MTLS, factory(), new(Way.LISTED), R.MANUFACTURER_CERTIFICATE),
+    Row("made, and on its own already", MTLS, factory(), new(Way.CERTIFICATE, stage=Stage.RAISING), R.MANUFACTURER_CERTIFICATE),
+    Row("made, its time has passed", MTLS, factory(), new(Way.CERTIFICATE), R.ONBOARDING_EXPIRED, now=NOW + SECOND),
+    Row("made, used up", MTLS, factory(), new(Way.CERTIFICATE, connections=3), R.ONBOARDING_USED_UP),
+    Row("made, somebody is in by it: the same key", MTLS, factory(), new(Way.CERTIFICATE), {"profile": 3, **AS_NEW}, in_use=True),
+    Row("made, another serial number", MTLS, factory(common_names=("SN2",)), new(Way.CERTIFICATE), R.CERTIFICATE_OF_ANOTHER_STATION, ("'SN1'",)),
+    Row("made, two CNs", MTLS, factory(common_names=("SN1", "SN2")), new(Way.CERTIFICATE), R.SEVERAL_COMMON_NAMES),
+    Row("made, of a CA", MTLS, factory(is_ca=True), new(Way.CERTIFICATE), R.MANUFACTURER_CERTIFICATE, ("not of a CA",)),
+    Row("made, for the right O", MTLS, factory(issuer=replace(MAKER, organizations=frozenset({"Maker"}))), new(Way.CERTIFICATE), {"profile": 3, **AS_NEW}),
+    Row("made, for another O", MTLS, factory(issuer=replace(MAKER, organizations=frozenset({"Other"}))), new(Way.CERTIFICATE), R.ORGANIZATION_MISMATCH, ("'Other'",)),
+    Row(
+        "made, for no O",
+        MTLS,
+        factory(issuer=replace(MAKER, organizations=frozenset({"Maker"})), organizations=()),
+        new(Way.CERTIFICATE),
+        R.ORGANIZATION_MISMATCH,
+    ),
+    Row("made, and revoked", MTLS, factory(issuer=replace(MAKER, revoked="stolen")), new(Way.CERTIFICATE), R.CERTIFICATE_REVOKED, ("stolen",)),
+    Row("made, and nobody knows", MTLS, factory(issuer=replace(MAKER, unclear="silence")), new(Way.CERTIFICATE), R.CERTIFICATE_STATUS_UNKNOWN, ("silence",)),
+    Row("made, and expired", MTLS, factory(not_after=NOW - SECOND), new(Way.CERTIFICATE), R.CERTIFICATE_EXPIRED),
+    Row(
+        "made, expired and allowed",
+        MTLS,
+        factory(not_after=NOW - SECOND),
+        replace(new(Way.CERTIFICATE), expired_until=NOW),
+        {"profile": 3, "expired": True, **AS_NEW},
+    ),
+    Row("made by a CA that has expired", MTLS, factory(issuer=replace(MAKER, not_after=NOW - SECOND)), new(Way.CERTIFICATE), R.ISSUER_NOT_VALID),
+    Row("made, but our own name on it is not known", MTLS, certificate("m1"), new(Way.CERTIFICATE), R.CERTIFICATE_UNKNOWN),
 ]  # fmt: skip
 
 
@@ -320,6 +464,7 @@ def decide(module, row):
         row.now,
         verify=verify,
         owner=row.owner,
+        in_use=row.in_use,
     )
 
 
@@ -529,19 +674,17 @@ class Breaker(ast.NodeTransformer):
         return node
 
 
-SOURCE = Path(admission.__file__).read_text(encoding="utf-8")
-
-
-def broken(number):
+def broken(number, source=admission):
     """The module with one thing broken, and what; None when there is no such thing."""
     breaker = Breaker(number)
-    tree = ast.fix_missing_locations(breaker.visit(ast.parse(SOURCE)))
+    text = Path(source.__file__).read_text(encoding="utf-8")
+    tree = ast.fix_missing_locations(breaker.visit(ast.parse(text)))
     if breaker.broken is None:
         return None
-    module = types.ModuleType("broken_admission")
+    module = types.ModuleType("broken")
     sys.modules[module.__name__] = module
     try:
-        exec(compile(tree, admission.__file__, "exec"), module.__dict__)
+        exec(compile(tree, source.__file__, "exec"), module.__dict__)
     finally:
         del sys.modules[module.__name__]
     return module, breaker.broken
@@ -573,4 +716,74 @@ def test_no_comparison_is_idle():
         number += 1
 
     assert number > 60
+    assert unnoticed == []
+
+
+# -- what becomes of a new station --------------------------------------------------------------------------
+LISTED, ONCE = new(Way.LISTED).onboarding, new(Way.PASSWORD).onboarding
+BY_CERTIFICATE = new(Way.CERTIFICATE).onboarding
+WHO = [
+    (LISTED, "SN1", True),
+    (LISTED, "SN2", False),
+    (LISTED, None, False),
+    (ONCE, "SN1", True),
+    (ONCE, "SN2", False),
+    (ONCE, None, True),
+    (BY_CERTIFICATE, None, False),
+]
+FAILED = ("newest", "older", "oldest")
+STEPS = [
+    (1, (), False, "Raise"),
+    (2, FAILED[:2], False, "Raise"),
+    (2, FAILED, False, "GiveUp"),
+    (2, FAILED, True, "Wait"),
+    (1, (), True, "Wait"),
+    (3, (), True, "Arrived"),
+    (3, FAILED, False, "Arrived"),
+]
+
+
+def becomes(module):
+    """Judges *module* by what it makes of a new station."""
+    for entry, reported, fits in WHO:
+        assert module.serial_number_fits(entry, reported, "SN1") is fits
+    for profile, failed, upgrading, step in STEPS:
+        found = module.next_step(LISTED, SecurityProfile(profile), failed, upgrading=upgrading)
+        assert type(found).__name__ == step
+    assert "newest" in module.next_step(LISTED, SecurityProfile.BASIC, FAILED, upgrading=False).reason
+    once = module.came_in(replace(LISTED, connections=0), NOW)
+    twice = module.came_in(once, NOW + SECOND)
+    assert (once.connections, twice.connections, twice.first_at) == (1, 2, NOW)
+    for stage in Stage:
+        after = module.on_its_own(replace(LISTED, stage=stage, reason="x"), NOW)
+        shut = stage in (Stage.OPEN, Stage.EXPIRED)
+        assert (after.stage, after.own_at) == ((Stage.RAISING, NOW) if shut else (stage, None))
+    assert [module.overdue(LISTED, NOW + late) for late in (-SECOND, SECOND - SECOND, SECOND)] == [
+        False,
+        False,
+        True,
+    ]
+    assert not module.overdue(replace(LISTED, stage=Stage.RAISING), NOW + SECOND)
+
+
+def test_what_becomes_of_a_new_station():
+    """Who it has to be, what shuts its way in, and what follows when it has booted as itself."""
+    becomes(onboarding)
+
+
+def test_no_comparison_of_onboarding_is_idle(monkeypatch):
+    """The same proof for the rules of new stations, by the table of admission and by what becomes of them."""
+    unnoticed, number = [], 0
+    while (found := broken(number, onboarding)) is not None:
+        module, what = found
+        monkeypatch.setattr(admission, "onboarding", module)
+        try:
+            becomes(module)
+            if not noticed(admission):
+                unnoticed.append(what)
+        except Exception:
+            pass
+        number += 1
+
+    assert number > 20
     assert unnoticed == []
