@@ -298,6 +298,18 @@ class ServerCertificatesRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityEndsSoon(Event):
+    """The last sixth of a CA's life has begun, or it has ended; told at the start and every day."""
+
+    name: ClassVar[str] = "authority-ends-soon"
+    security: ClassVar[bool] = True
+    role: str
+    """``root``, ``stations`` or ``servers``."""
+    subject: str
+    not_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStatusFailed(Event):
     """M06: a station asked for the status of a certificate, and the responder it named gave none."""
 

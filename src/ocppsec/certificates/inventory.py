@@ -76,6 +76,8 @@ def where_key_is(path: Path) -> str:
         return MISSING
     except (KeyUnusable, TooOpen) as error:
         return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def ends_soon(certificate: x509.Certificate, now: datetime) -> bool:

@@ -7,9 +7,11 @@ import socket
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ocppsec.certificates.inventory import MISSING, Held, ends_soon, inventory
 from ocppsec.cli.client import Api
 from ocppsec.cli.failure import Failure
 from ocppsec.cli.output import print_json, printable
@@ -41,7 +43,12 @@ def run(*, as_json: bool, state: Path | None) -> None:
 
 
 def examine(directory: Path) -> list[Finding]:
-    return [about_directory(directory), about_security_log(directory), *about_server(directory)]
+    return [
+        about_directory(directory),
+        about_security_log(directory),
+        *about_authority(directory / "ca", datetime.now(UTC)),
+        *about_server(directory),
+    ]
 
 
 def about_directory(directory: Path) -> Finding:
@@ -82,6 +89,38 @@ def about_security_log(directory: Path) -> Finding:
                 said=f"row {row} of {path}: {reason}",
                 next="find out who changed the file; compare it with a copy",
             )
+
+
+def about_authority(ca: Path, now: datetime) -> list[Finding]:
+    about = "certificate authority"
+    if not ca.is_dir():
+        return [Finding(about=about, verdict="not looked at", said=f"{ca} is not there")]
+    all_held = [one for one in inventory(ca) if one.certificate or one.damage or one.key != MISSING]
+    if wrong := [one for one in (_about_one(held, now) for held in all_held) if one is not None]:
+        return wrong
+    first = min((one.certificate.not_valid_after_utc for one in all_held if one.certificate), default=None)
+    if first is None:
+        return [Finding(about=about, verdict="not looked at", said=f"there is none in {ca}")]
+    return [
+        Finding(about=about, verdict="right", said=f"the first of its certificates ends {first:%Y-%m-%d}")
+    ]
+
+
+def _about_one(held: Held, now: datetime) -> Finding | None:
+    about = "certificate authority"
+    if held.certificate is None:
+        said = f"{held.path}: {held.damage or 'there is none yet'}"
+        return Finding(about=about, verdict="wrong", said=said, next="ocppsec ca show")
+    if not ends_soon(held.certificate, now):
+        return None
+    end = held.certificate.not_valid_after_utc
+    name = held.certificate.subject.rfc4514_string()
+    return Finding(
+        about=about,
+        verdict="wrong",
+        said=f"{name} {'ended' if now >= end else 'ends'} {end:%Y-%m-%d}, and all that it issued with it",
+        next="ocppsec ca rotate" if held.role == "root" else f"ocppsec ca renew {held.role}",
+    )
 
 
 def about_server(directory: Path) -> Iterable[Finding]:

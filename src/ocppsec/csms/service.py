@@ -21,6 +21,7 @@ from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, writ
 from ocppsec.csms.allowances import Allowances
 from ocppsec.csms.anchors import Anchor
 from ocppsec.csms.application import Application, BuiltIn
+from ocppsec.csms.authority_watch import AuthorityWatch
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.certificate_office import CertificateOffice
 from ocppsec.csms.certifier import Certifier
@@ -145,6 +146,8 @@ class Csms:
         await self.allowances.look()
         await self._entrance.open()
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
+        watch = AuthorityWatch(lambda: self.authority, emit=self._emit, now=self._now)
+        self._loops.append(loop.create_task(watch.run()))
         for desk in (self.allowances, self.onboarding, self.foreign_status):
             self._loops.append(loop.create_task(desk.run()))
         if self.issuer is not None:

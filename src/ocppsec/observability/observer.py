@@ -27,6 +27,7 @@ WORTH_A_LOOK = (
     events.OnboardingStuck,
     events.OnboardingDisputed,
     events.ExpiredCertificateAllowed,
+    events.AuthorityEndsSoon,
     events.ServerCertificatesRefused,
     events.StationLostContact,
     events.StoreUnavailable,

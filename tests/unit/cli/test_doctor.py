@@ -1,8 +1,19 @@
 """What the doctor looks at."""
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
-from ocppsec.cli.doctor import about_directory, about_hostname, about_security_log, examine
+import pytest
+from cryptography import x509
+
+from ocppsec.certificates.authority_directory import AuthorityDirectory
+from ocppsec.certificates.custody import Custody
+from ocppsec.cli.doctor import (
+    about_authority,
+    about_directory,
+    about_hostname,
+    about_security_log,
+    examine,
+)
 from ocppsec.observability import SecurityLog
 
 
@@ -49,6 +60,23 @@ def test_the_security_log(tmp_path):
     assert about_security_log(tmp_path).verdict == "right"
     path.write_text(path.read_text().replace('"a"', '"c"'))
     assert about_security_log(tmp_path).verdict == "wrong"
+
+
+def test_the_certificate_authority(tmp_path):
+    """Right, near its end, damaged: each with what to do; where there is none, nothing was looked at."""
+    now, ca = datetime(2026, 11, 22, tzinfo=UTC), tmp_path / "ca"
+    assert [one.verdict for one in about_authority(ca, now)] == ["not looked at"]
+    ca.mkdir(mode=0o700)
+    assert [one.verdict for one in about_authority(ca, now)] == ["not looked at"]
+    made = AuthorityDirectory(ca, custody=Custody(), now=now, serials=x509.random_serial_number)
+    made.load_or_create("Example CSO")
+    assert [one.verdict for one in about_authority(ca, now)] == ["right"]
+    found = about_authority(ca, now + timedelta(days=5.5 * 365))
+    assert [one.next for one in found] == ["ocppsec ca renew stations", "ocppsec ca renew servers"]
+    found = about_authority(ca, now + timedelta(days=21 * 365))
+    assert "ended 2046-11-" in found[0].said
+    (ca / "root.pem").write_text("rubbish")
+    assert [(one.verdict, one.next) for one in about_authority(ca, now)] == [("wrong", "ocppsec ca show")]
 
 
 def test_without_a_server_that_is_the_finding(tmp_path):
