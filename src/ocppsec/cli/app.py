@@ -12,6 +12,7 @@ from ocppsec.cli.simulate import sim
 from ocppsec.cli.verbs.ca import ca
 from ocppsec.cli.verbs.campaign import campaign
 from ocppsec.cli.verbs.config import config
+from ocppsec.cli.verbs.csr import csr
 from ocppsec.cli.verbs.station import station
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.add_typer(station, name="station")
 app.add_typer(campaign, name="campaign")
 app.add_typer(ca, name="ca")
 app.add_typer(cert, name="cert")
+app.add_typer(csr, name="csr")
 app.add_typer(sim, name="sim")
 app.add_typer(config, name="config")
 app.add_typer(audit, name="audit")

@@ -15,6 +15,7 @@ from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.settings import Settings
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import DoorSpec
+from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
@@ -25,6 +26,7 @@ from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.open import open_store
 from ocppsec.registry.store import Store, StoreUnavailable
 from ocppsec.upgrades.plan import Deadlines
+from ocppsec.upgrades.renewal import Terms
 
 DATABASE = "ocppsec.db"
 
@@ -49,6 +51,8 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         replace_factory_passwords=settings.csms.replace_factory_passwords,
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),
+        approval=settings.ca.approval,
+        renewal=RenewalSettings(terms=Terms(approval=settings.upgrade.approval)),
         upgrade_deadlines=Deadlines(**settings.upgrade.model_dump()),
         custody=custody_of(settings),
     )

@@ -135,6 +135,10 @@ def campaign_path(campaign_id: str, *more: str) -> str:
     return _path("/campaigns", campaign_id, *more)
 
 
+def request_path(request_id: str) -> str:
+    return _path("/certificate-requests", request_id)
+
+
 def upgrade_path(upgrade_id: str, *more: str) -> str:
     return _path("/upgrades", upgrade_id, *more)
 

@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from ocppsec.certificates.approval import Approval
 from ocppsec.certificates.issue import SHORTEST
 from ocppsec.certificates.keys import KeyFamily
 from ocppsec.cli.failure import ExitCode, Failure
@@ -92,6 +93,7 @@ class CaSection(Section):
     pkcs11_module: str | None = Field(default=None, min_length=1, description="PKCS#11 library of the token that holds the CA's keys, such as /usr/lib/softhsm/libsofthsm2.so.")  # fmt: skip
     pkcs11_token: str | None = Field(default=None, min_length=1, max_length=32, description="Label of the token that new keys of the CA are made in; files by default.")  # fmt: skip
     pkcs11_pin: SecretStr | None = Field(default=None, min_length=1, description="PIN of the token's user.")
+    approval: Approval = Field(default=Approval.RULE, description="Who lets a station's request be signed: rule; person, each time; first, a person for what is not asked for with a certificate in force.")  # fmt: skip
     station_days: float = Field(default=90, le=398, description="Days a station's certificate is valid; it is renewed after two thirds of them.")  # fmt: skip
     public_url: str | None = Field(default=None, pattern=r"^http://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*)?$", max_length=200, description="Where others reach /pki of the API over plain HTTP; written into the certificates of stations (CRL, OCSP).")  # fmt: skip
 

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from ocppsec.certificates.approval import Approval
 from ocppsec.certificates.custody import Custody
 from ocppsec.csms.anchors import Manufacturer
 from ocppsec.csms.doors import Deadlines, DoorSpec
 from ocppsec.csms.renewer import RenewalSettings
+from ocppsec.csms.root_carrier import RolloverSettings
 from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.issuers.choice import ForeignCa
 from ocppsec.link.link import Limits
@@ -45,7 +47,10 @@ class Configuration:
     public_url: str | None = None
     """Where others reach the API's ``/pki``, plain HTTP; written into the certificates of stations."""
     certificate_lifetime: timedelta = timedelta(days=90)
+    approval: Approval = Approval.RULE
+    """Who says that a station's request may be signed."""
     renewal: RenewalSettings = field(default_factory=RenewalSettings)
+    rollover: RolloverSettings = field(default_factory=RolloverSettings)
     upgrade_deadlines: UpgradeDeadlines = field(default_factory=UpgradeDeadlines)
     """How long the steps of an upgrade may take, unless its caller says otherwise."""
     deadlines: Deadlines = field(default_factory=Deadlines)

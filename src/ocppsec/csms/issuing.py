@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ocppsec.certificates.content import Pointers
-from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.certificates.issue import Issued
+from ocppsec.certificates.generations import Generation
+from ocppsec.certificates.issue import Issued, Rehearsal, rehearse_station_certificate
 from ocppsec.certificates.pem import CERTIFICATE_LIMIT, read_blocks
 from ocppsec.certificates.request import ApprovedRequest
 from ocppsec.issuers.checks import judge
@@ -25,27 +25,42 @@ class Issuer(Protocol):
 
 
 class OwnIssuer:
-    """Our own CA."""
+    """Our own CA; while one root follows another it depends on the station which."""
 
     def __init__(
         self,
-        authority: AuthorityFiles,
+        generation_for: Callable[[str], Generation],
         *,
         lifetime: timedelta,
         now: Callable[[], datetime],
         serial: Callable[[], int],
         pointers: Pointers | None = None,
     ) -> None:
-        self._authority = authority
+        self._generation_for = generation_for
         self._lifetime = lifetime
         self._now = now
-        self._ca = OwnCa(lambda: authority.hierarchy.stations, now=now, serial=serial, pointers=pointers)
+        self._serial = serial
+        self._pointers = pointers
 
-    async def issue(self, approved: ApprovedRequest, csr: str, *, identity: str) -> Issued:  # noqa: ARG002
-        hierarchy = self._authority.hierarchy
+    def rehearse(self, identity: str, approved: ApprovedRequest) -> Rehearsal:
+        """What it would sign now for this station; raises `IssueFailed`."""
+        generation = self._generation_for(identity)
+        return rehearse_station_certificate(
+            approved,
+            generation.hierarchy.stations,
+            now=self._now(),
+            lifetime=self._lifetime,
+            serial=self._serial(),
+            pointers=None if self._pointers is None else self._pointers.named(generation.name),
+        )
+
+    async def issue(self, approved: ApprovedRequest, csr: str, *, identity: str) -> Issued:
+        generation = self._generation_for(identity)
+        stations = generation.hierarchy.stations
+        pointers = None if self._pointers is None else self._pointers.named(generation.name)
+        ca = OwnCa(lambda: stations, now=self._now, serial=self._serial, pointers=pointers)
         order = Order(request_id="", approved=approved, csr=der_of(csr), lifetime=self._lifetime)
-        trust = own_trust(hierarchy.stations, hierarchy.root.certificate)
-        return judge(await self._ca.ask(order), order, trust, now=self._now())
+        return judge(await ca.ask(order), order, own_trust(stations, generation.root), now=self._now())
 
 
 def der_of(csr: str) -> bytes:

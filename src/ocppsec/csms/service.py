@@ -15,13 +15,14 @@ from typing import Any
 from cryptography import x509
 
 from ocppsec.certificates.content import Pointers
-from ocppsec.certificates.files import AuthorityFiles, load_or_create
+from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.foreign_status import ForeignIssuer as ForeignCA
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
 from ocppsec.csms.allowances import Allowances
 from ocppsec.csms.anchors import Anchor
 from ocppsec.csms.application import Application, BuiltIn
 from ocppsec.csms.authority_watch import AuthorityWatch
+from ocppsec.csms.ca_files import CaFiles
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.certificate_office import CertificateOffice
 from ocppsec.csms.certifier import Certifier
@@ -36,6 +37,7 @@ from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
 from ocppsec.csms.installed import InstalledCertificates
 from ocppsec.csms.issuing import OwnIssuer
+from ocppsec.csms.interventions import Interventions
 from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
@@ -43,14 +45,18 @@ from ocppsec.csms.planning import plan_for, start_of
 from ocppsec.csms.provisioning import Provisioner
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
+from ocppsec.csms.request_book import RequestBook
+from ocppsec.csms.requests_desk import RequestsDesk
 from ocppsec.csms.rescue import Rescue, rescue
-from ocppsec.csms.revocation import Revocation
+from ocppsec.csms.revocations import Revocations
+from ocppsec.csms.rollover import RootRollover
 from ocppsec.csms.security import Security
 from ocppsec.csms.server_certificates import ServerCertificates
-from ocppsec.csms.session import House
+from ocppsec.csms.session import House, Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.stations import Registrar, check_labels
 from ocppsec.csms.status_desk import StatusDesk
+from ocppsec.csms.trust import TrustBook
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     Emit,
@@ -62,12 +68,13 @@ from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import Stage
 from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry.records import (
+    CertificateRequest,
     Station,
     Upgrade,
     UpgradeStatus,
 )
 from ocppsec.registry.store import NotRegistered, Store
-from ocppsec.upgrades.plan import Deadlines
+from ocppsec.upgrades.plan import Deadlines, Lowering
 
 _SWEEP_SECONDS = 5.0
 _FINISH_SECONDS = 5.0
@@ -114,11 +121,27 @@ class Csms:
         self._application = application or BuiltIn()
         self._sessions = Sessions()
         self._charging = Charging()
-        self.installed = InstalledCertificates(self.call, lambda: self.authority.hierarchy.root.certificate)
+        self.trust = TrustBook(store, lambda: self.authority, now=now)
+        self.installed = InstalledCertificates(
+            self.call, lambda: self.authority.hierarchy.root.certificate, book=self.trust
+        )
         self.certificates = CertificateOffice(store, self._sessions, emit=emit, now=now)
         self._loops: list[asyncio.Task[None]] = []
         self._entrance: Entrance | None = None
         self.campaigner = Campaigner(self, emit=emit, now=now)
+        self._ca_files = CaFiles(configuration, now=now)
+        self.rollover = RootRollover(
+            store,
+            self._sessions,
+            self._ca_files,
+            self._serving,
+            self._renewing,
+            self.trust,
+            settings=configuration.rollover,
+            own_hierarchy=_not_all_ours(configuration),
+            emit=emit,
+            now=now,
+        )
         self.issuer: ForeignIssuer | None = None
         self._started = False
 
@@ -130,7 +153,7 @@ class Csms:
         port in use.
         """
         loop = asyncio.get_running_loop()
-        authority = await loop.run_in_executor(None, self._load_authority)
+        authority = await self.rollover.load()
         self.issuer = await loop.run_in_executor(None, self._open_issuer)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
         self._build_offices(authority, hasher)
@@ -142,6 +165,7 @@ class Csms:
         await self._reception.sightings.recall(self.store)
         await self.renewer.start()
         await self.campaigner.start()
+        await self.rollover.start()
         assert self._entrance is not None
         await self.allowances.look()
         await self._entrance.open()
@@ -158,25 +182,42 @@ class Csms:
         """Who does the work behind the doors."""
         settings = self.configuration
         pointers = Pointers.under(settings.public_url) if settings.public_url else None
+        own = OwnIssuer(
+            self.rollover.generation_for,
+            lifetime=settings.certificate_lifetime,
+            now=self._now,
+            serial=x509.random_serial_number,
+            pointers=pointers,
+        )
         self._certifier = Certifier(
             self.store,
-            self.issuer
-            or OwnIssuer(
-                authority,
-                lifetime=settings.certificate_lifetime,
-                now=self._now,
-                serial=x509.random_serial_number,
-                pointers=pointers,
-            ),
+            self.issuer or own,
             organization=settings.organization,
             emit=self._emit,
             now=self._now,
+            book=RequestBook(self.store, approval=settings.approval, emit=self._emit, now=self._now),
         )
-        self.revocation = Revocation(self.store, authority, now=self._now)
+        self.requests = RequestsDesk(
+            self.store,
+            self._certifier,
+            own.rehearse if self.issuer is None else None,
+            self._decided,
+            emit=self._emit,
+            now=self._now,
+        )
+        self.revocation = Revocations(self.store, lambda: self.authority, now=self._now)
         self.certificates.on_revoked = self._revoked
         self._registrar = Registrar(self.store, hasher, now=self._now)
+        self.interventions = Interventions(
+            self.store, floor_fell=self._sessions.forget, emit=self._emit, now=self._now
+        )
         self._upgrader = Upgrader(
-            self.store, self._certifier, self._sessions.get, emit=self._emit, now=self._now
+            self.store,
+            self._certifier,
+            self._sessions.get,
+            emit=self._emit,
+            now=self._now,
+            lower_floor=self.interventions.lower_floor,
         )
         self.renewer = Renewer(
             self.store,
@@ -216,10 +257,10 @@ class Csms:
                 self.passwords,
                 self.renewer,
                 InstalledCertificates(
-                    self._call_pending, lambda: self.authority.hierarchy.root.certificate
+                    self._call_pending, lambda: self.rollover.generation_for("").root
                 ),
                 organization=settings.organization,
-                roots=lambda: (self.authority.root_pem,),
+                roots=lambda: (self.rollover.generation_for("").root_pem,),
             ),
             manufacturers=frozenset(maker.name for maker in settings.manufacturers),
             begin_upgrade=self.begin_upgrade,
@@ -266,7 +307,7 @@ class Csms:
             emit=self._emit,
             now=self._now,
         )
-        security = Security(
+        self._security = Security(
             self.store,
             self._sessions,
             self._upgrader,
@@ -277,15 +318,16 @@ class Csms:
             pending,
             emit=self._emit,
             now=self._now,
+            on_boot=self.rollover.booted,
         )
         self._reception.serve(
             House(
-                security=security,
+                security=self._security,
                 application=self._application,
                 emit=self._emit,
                 now=self._now,
-                opened=self._reception.opened,
-                closed=self._reception.closed,
+                opened=self._opened,
+                closed=self._closed,
                 boot_seconds=settings.boot_seconds,
                 charging=self._charging,
             )
@@ -321,6 +363,17 @@ class Csms:
             now=self._now,
         )
 
+    def _opened(self, session: Session) -> None:
+        self._reception.opened(session)
+        if self._sessions.get(session.identity) is session:
+            self.rollover.connected(session)
+
+    def _closed(self, session: Session) -> None:
+        in_place = self._sessions.get(session.identity) is session
+        self._reception.closed(session)
+        if in_place:
+            self.rollover.lost(session.identity)
+
     def _issuer_of(self, der: bytes) -> Anchor | None:
         return self._entrance.issuer_of(der) if self._entrance is not None else None
 
@@ -347,6 +400,7 @@ class Csms:
                 await session.link.wait_closed()
         await self._upgrader.stop()
         await self.renewer.stop()
+        await self.rollover.stop()
         await self._reception.finish()
         if self.issuer is not None:
             await self.issuer.close()
@@ -357,15 +411,14 @@ class Csms:
             raise CsmsNotReady("the doors are not open")
         await self.store.ping()
 
+    def _serving(self) -> ServerCertificates:
+        return self.server_certificates
+
+    def _renewing(self) -> Renewer:
+        return self.renewer
+
     def _load_authority(self) -> AuthorityFiles:
-        settings = self.configuration
-        return load_or_create(
-            settings.state,
-            organization=settings.organization,
-            hostname=settings.hostname,
-            now=self._now(),
-            custody=settings.custody,
-        )
+        return self._ca_files.load(self.rollover.turn)
 
     def _open_issuer(self) -> ForeignIssuer | None:
         settings = self.configuration
@@ -445,6 +498,17 @@ class Csms:
         """True while a transaction is under way; None when it has not said enough for a no."""
         return self._charging.of(identity)
 
+    async def _decided(self, request: CertificateRequest, denial: str | None) -> None:
+        """A person has decided on a certificate request: whoever waits for that goes on."""
+        identity = request.identity
+        if await self._upgrader.decided(identity, request.id, denial):
+            return
+        if await self.renewer.decided(identity, request.id, denial) or denial is not None:
+            return
+        session = self._sessions.get(identity)
+        if session is not None and session.accepted:
+            session.run(self._security.deliver(session, request.csr))
+
     @property
     def upgrading(self) -> frozenset[str]:
         return self._upgrader.identities
@@ -476,6 +540,7 @@ class Csms:
         self._revoked()
         await self._upgrader.forget(identity)
         self.renewer.forget(identity)
+        self.rollover.forget(identity)
         self._sessions.forget(identity)
         self._charging.forget(identity)
         self._reception.removed(identity)
@@ -518,6 +583,33 @@ class Csms:
                 f"{identity} is new and has no credentials of its own yet; it is raised by itself when it has",
                 f"ocppsec onboarding show {identity}",
             )
+        return await self._begin(station, to, upgrade_id=upgrade_id, deadlines=deadlines)
+
+    async def begin_downgrade(self, identity: str, *, by: str, reason: str) -> Upgrade:
+        """Take a station from profile 3 to 2, where it allows that (A00.FR.005); raises as `begin_upgrade` does."""
+        record = await self.store.admission_record(identity)
+        station = await self.store.station(identity)
+        if station is None or record is None:
+            raise NotRegistered(identity)
+        if not record.password_hashes:
+            raise BadInput(
+                f"{identity} has no password here, and profile 2 needs one",
+                f"ocppsec station rescue {identity} --do new-password",
+            )
+        return await self._begin(
+            station, int(SecurityProfile.TLS_BASIC), lowering=Lowering(by=by, reason=reason)
+        )
+
+    async def _begin(
+        self,
+        station: Station,
+        to: int,
+        *,
+        upgrade_id: str | None = None,
+        deadlines: Deadlines | None = None,
+        lowering: Lowering | None = None,
+    ) -> Upgrade:
+        identity = station.identity
         session = self._sessions.get(identity)
         start = start_of(station, session)
         plan = plan_for(
@@ -527,7 +619,10 @@ class Csms:
             organization=self.organization,
             url_for=self.url_for,
             earlier=await self.store.upgrades(identity),
+            further_roots=() if self.issuer is None else self.issuer.trust.roots,
+            lowering=lowering,
             deadlines=deadlines or self.configuration.upgrade_deadlines,
+            generation=self.rollover.generation_for(identity),
         )
         upgrade = Upgrade(
             id=upgrade_id or secrets.token_hex(8),
@@ -591,3 +686,12 @@ class Csms:
             for session in self._sessions:
                 if session.link is not None:
                     session.link.sweep(now, idle=settings.ping_seconds, reply=settings.pong_seconds)
+
+
+def _not_all_ours(configuration: Configuration) -> str:
+    """Why no root of ours can follow another here; empty when it can."""
+    if configuration.own_certificate is not None:
+        return "the server's certificate is not from our CA (csms.server_certificate): its root is not ours"
+    if configuration.issuer is not None:
+        return "another CA signs for the stations (issuer.kind): its root is not ours"
+    return ""

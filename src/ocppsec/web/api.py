@@ -26,6 +26,7 @@ from ocppsec.web.installed import installed
 from ocppsec.web.paths import station_location, station_urls, upgrade_location
 from ocppsec.web.pki import pki
 from ocppsec.web.problems import Problem
+from ocppsec.web.requests import requests
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
@@ -53,8 +54,9 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     app.include_router(pki(csms))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
     v1.include_router(campaigns(csms))
-    for part in (_stations(csms), _upgrades(csms), certificates(csms), installed(csms), _others(csms)):
-        v1.include_router(part)
+    parts = (_stations, _upgrades, certificates, requests, installed, _others)
+    for part in parts:
+        v1.include_router(part(csms))
     app.include_router(v1)
     return app
 

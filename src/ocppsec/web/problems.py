@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from ocppsec.csms.certificate_office import UnknownCertificate
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
+from ocppsec.csms.requests_desk import UnknownRequest
 from ocppsec.link.errors import CallRefused, CallTimedOut, LinkClosed
 from ocppsec.registry.store import AlreadyRegistered, NotRegistered, StoreUnavailable, UpgradeInProgress
 
@@ -34,6 +35,7 @@ TITLES = {
     "unauthorized": "Bearer token needed",
     "unknown-certificate": "No such certificate",
     "unknown-campaign": "No such campaign",
+    "unknown-request": "No such certificate request",
     "unknown-upgrade": "No such upgrade",
     "upgrade-in-progress": "The station is being upgraded already",
     "validation": "Not understood as given",
@@ -75,6 +77,8 @@ def of_refusal(error: Exception) -> Problem | None:
             return error
         case BadInput(reason=reason, advice=advice):
             return Problem(400, "bad-input", reason, advice=advice)
+        case UnknownRequest(reason=reason, advice=advice):
+            return Problem(404, "unknown-request", reason, advice=advice)
         case UnknownCertificate(reason=reason, advice=advice):
             return Problem(404, "unknown-certificate", reason, advice=advice)
         case NotRegistered():
@@ -120,6 +124,7 @@ OURS = (
     Problem,
     BadInput,
     UnknownCertificate,
+    UnknownRequest,
     NotRegistered,
     AlreadyRegistered,
     UpgradeInProgress,
