@@ -112,6 +112,19 @@ class FloorRaised(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Intervened(Event):
+    """A person had something done to one station outside of the ordinary way; kept in the registry too."""
+
+    name: ClassVar[str] = "intervened"
+    security: ClassVar[bool] = True
+    identity: str
+    what: str
+    by: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginsSlowed(Event):
     name: ClassVar[str] = "logins-slowed"
     security: ClassVar[bool] = True
@@ -494,6 +507,18 @@ class StationLostContact(Event):
     identity: str
     upgrade: str
     advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrandStepped(Event):
+    """What a campaign does at one station went a step on; kept before this is told."""
+
+    name: ClassVar[str] = "errand-stepped"
+    identity: str
+    errand: str
+    kind: str
+    step: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

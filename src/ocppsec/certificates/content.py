@@ -9,7 +9,7 @@ what stations of others present may come without the extension.
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
@@ -43,6 +43,14 @@ class Pointers:
         """Those that the API serves, reached at *base*."""
         base = base.rstrip("/")
         return cls(crl=f"{base}/pki/stations.crl", ocsp=f"{base}/pki/ocsp", issuer=f"{base}/pki/stations.cer")
+
+    def named(self, name: str) -> Self:
+        """Those of the station CA whose lists lie under *name* (`ocppsec.certificates.generations`)."""
+        return replace(
+            self,
+            crl=self.crl.replace("/pki/stations.", f"/pki/{name}."),
+            issuer=self.issuer.replace("/pki/stations.", f"/pki/{name}."),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

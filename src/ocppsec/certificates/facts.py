@@ -42,6 +42,21 @@ class ClientCertificate:
     """Dotted OIDs; None when the certificate has no such extension, which is good for any purpose."""
 
 
+def key_identifier(certificate: x509.Certificate) -> str:
+    """Of its key, lower-case hex; what it issues names it by that."""
+    return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+
+
+def issuer_key_identifier(chain_pem: str) -> str:
+    """Whose key signed the leaf of *chain_pem*, as `key_identifier` tells it; empty when the leaf does not say."""
+    leaf = x509.load_pem_x509_certificate(chain_pem.encode("ascii"))
+    try:
+        named = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return ""
+    return "" if named is None else named.hex()
+
+
 def read_client_certificate(der: bytes) -> ClientCertificate:
     """The facts of the DER that ``getpeercert(True)`` gave; raises `BadCertificate`."""
     try:

@@ -26,6 +26,7 @@ from ocppsec.certificates.generations import (
     Generation,
     StationCa,
     Turn,
+    begin_promotion,
     cross_sign,
     finish_promotion,
     past_station_cas,
@@ -63,6 +64,8 @@ class AuthorityFiles:
     """Fingerprint, lower-case hex."""
     station_issuers_pem: str
     """Trust anchors of the profile 3 door, to be used with ``VERIFY_X509_PARTIAL_CHAIN``: never the root."""
+    accepted_by: tuple[str, ...]
+    """Roots, PEM, each of which alone is to be enough to accept what is served."""
     server_ec: ServerCertificate
     server_rsa: ServerCertificate
     notes: tuple[str, ...]
@@ -137,6 +140,7 @@ def load_or_create(
         root_pem=served.root_pem,
         root_sha256=fingerprint(served.root),
         station_issuers_pem=write_chain(tuple(one.hierarchy.stations.certificate for one in trusted)),
+        accepted_by=tuple(one.root_pem for one in (served, other if cross else None) if one is not None),
         server_ec=ec_files,
         server_rsa=rsa_files,
         notes=(*authority.notes, *servers.notes, *past_notes),
@@ -170,6 +174,17 @@ def prepare(
         coming = AuthorityDirectory(ca / "next", custody=custody, now=now, serials=serials)
         following = read_generation(ca / "next", coming.load_or_create(organization))
         cross_sign(present, following, now=now, serials=serials)
+
+
+def promote(directory: Path, *, until: datetime, keep_keys: bool) -> None:
+    """The coming hierarchy takes the place of the one in force; may be repeated.
+
+    The old station CA stays in ``ca/past`` *until* its last certificate has ended, because others ask it what is
+    revoked; the old root's key goes, unless *keep_keys*.
+    """
+    with alone_in(directory / "ca"):
+        begin_promotion(directory / "ca", until=until, keep_keys=keep_keys)
+        finish_promotion(directory / "ca", directory / "tls")
 
 
 def set_aside(directory: Path, *, keep: bool) -> None:

@@ -27,7 +27,7 @@ from ocppsec.certificates.facts import fingerprint, public_key_sha256
 from ocppsec.certificates.hash_data import CertificateHashData, HashAlgorithm, hash_data
 from ocppsec.certificates.hierarchy import ROOT_LIFETIME, Hierarchy, Serials
 from ocppsec.certificates.issue import Authority, issue_cross
-from ocppsec.certificates.pem import BadPem, read_certificates, write_chain
+from ocppsec.certificates.pem import BadPem, read_certificate, read_certificates, write_chain
 from ocppsec.certificates.safekeeping import (
     PRIVATE_FILE,
     PUBLIC_FILE,
@@ -99,13 +99,17 @@ class Generation:
 
 def read_generation(directory: Path, hierarchy: Hierarchy) -> Generation:
     """Raises `AuthorityDamaged`."""
-    name = directory / "name"
     return Generation(
         directory=directory,
         hierarchy=hierarchy,
         forms=_read_forms(directory / "forms.pem"),
-        name=name.read_text(encoding="ascii").strip() if name.exists() else FIRST_NAME,
+        name=_name_in(directory),
     )
+
+
+def _name_in(directory: Path) -> str:
+    name = directory / "name"
+    return name.read_text(encoding="ascii").strip() if name.exists() else FIRST_NAME
 
 
 def cross_sign(present: Generation, coming: Generation, *, now: datetime, serials: Serials) -> None:
@@ -148,12 +152,17 @@ def _read_forms(path: Path) -> tuple[Form, ...]:
 
 
 # -- the coming one takes its place -------------------------------------------------------------------------
-def begin_promotion(ca: Path, *, present: Generation, until: datetime, keep_keys: bool) -> None:
+def begin_promotion(ca: Path, *, until: datetime, keep_keys: bool) -> None:
     """From here on the coming hierarchy is the one in force, whatever happens; see `finish_promotion`.
 
     *until*: when the last certificate of the old station CA ends.  *keep_keys*: the old root's key is kept too.
+    Nothing is done where no hierarchy is coming: it has taken its place before.
     """
-    past = ca / "past" / f"{present.name}-{fingerprint(present.root)[:8]}"
+    if not (ca / "next" / "root.pem").exists() or (ca / "next" / _PROMOTION).exists():
+        return
+    root = read_certificate((ca / "root.pem").read_bytes())
+    past_name = _name_in(ca)
+    past = ca / "past" / f"{past_name}-{fingerprint(root)[:8]}"
     make_private_directory(ca / "past")
     make_private_directory(past)
     for name in (*_OF_A_CA, *(_KEYS if keep_keys else ())):
@@ -161,7 +170,7 @@ def begin_promotion(ca: Path, *, present: Generation, until: datetime, keep_keys
         if source.exists():
             private = source.suffix == ".key"
             write_file(past / name, source.read_bytes(), mode=PRIVATE_FILE if private else PUBLIC_FILE)
-    write_file(past / "name", present.name.encode(), mode=PUBLIC_FILE)
+    write_file(past / "name", past_name.encode(), mode=PUBLIC_FILE)
     write_file(past / "until", until.isoformat().encode(), mode=PUBLIC_FILE)
     write_file(ca / "next" / _PROMOTION, b"", mode=PUBLIC_FILE)
 
@@ -239,6 +248,5 @@ def past_station_cas(
             (past / "stations.key").unlink()
             notes.append(f"deleted {past / 'stations.key'}: the last certificate of that CA has ended")
             continue
-        name = (past / "name").read_text(encoding="ascii").strip()
-        found.append(StationCa(name=name, authority=load(past), directory=past))
+        found.append(StationCa(name=_name_in(past), authority=load(past), directory=past))
     return tuple(found), tuple(notes)

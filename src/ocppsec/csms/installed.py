@@ -13,6 +13,7 @@ from ocppsec.certificates.facts import is_ca
 from ocppsec.certificates.hash_data import CertificateHashData, hash_data, same
 from ocppsec.certificates.pem import BadPem, read_certificate, write_chain
 from ocppsec.csms.errors import BadInput
+from ocppsec.csms.trust import TrustBook
 from ocppsec.ocppj.messages import CertificateHashData as OnTheWire
 from ocppsec.ocppj.messages import (
     CertificateHashDataChain,
@@ -60,14 +61,31 @@ class Changed:
 
 
 class InstalledCertificates:
-    def __init__(self, call: Call, root: Callable[[], x509.Certificate]) -> None:
+    def __init__(
+        self, call: Call, root: Callable[[], x509.Certificate], *, book: TrustBook | None = None
+    ) -> None:
+        """*book* keeps what stations say, and knows our roots in every form, also while one follows another."""
         self._call = call
         self._root = root
+        self._book = book
 
     async def all(self, identity: str) -> list[Installed]:
         """M03; raises what `Csms.call` raises."""
-        root = self._root()
-        return [_installed(chain, root) for chain in await self._chains(identity)]
+        return [
+            Installed(
+                certificate_type=chain.certificate_type.value,
+                hash_data=chain.certificate_hash_data,
+                children=chain.child_certificate_hash_data or (),
+                ours=chain.certificate_type is GetCertificateIdUse.CSMS_ROOT_CERTIFICATE
+                and self._is_ours(chain.certificate_hash_data),
+            )
+            for chain in await self._chains(identity)
+        ]
+
+    def _is_ours(self, named: OnTheWire) -> bool:
+        if self._book is not None and self._book.is_ours(named):
+            return True
+        return _is(named, self._root())
 
     async def install(self, identity: str, pem: str, use: str) -> Changed:
         """M05; raises `BadInput` for what no station should be given, and what `Csms.call` raises."""
@@ -126,7 +144,7 @@ class InstalledCertificates:
                 f"ocppsec station certs {identity}",
             )
         (chain,) = found
-        if _is(chain.certificate_hash_data, self._root()) and not even_ours:
+        if self._is_ours(chain.certificate_hash_data) and not even_ours:
             raise BadInput(
                 "that is our own root: without it the station cannot connect on profiles 2 and 3 any more",
                 "add --force if that is what you want",
@@ -146,17 +164,10 @@ class InstalledCertificates:
         payload = await self._call(identity, request.action, to_payload(request), timeout=SECONDS)
         answer = parse_response(request.action, payload)
         assert isinstance(answer, GetInstalledCertificateIdsResponse)
-        return answer.certificate_hash_data_chain or ()
-
-
-def _installed(chain: CertificateHashDataChain, root: x509.Certificate) -> Installed:
-    return Installed(
-        certificate_type=chain.certificate_type.value,
-        hash_data=chain.certificate_hash_data,
-        children=chain.child_certificate_hash_data or (),
-        ours=chain.certificate_type is GetCertificateIdUse.CSMS_ROOT_CERTIFICATE
-        and _is(chain.certificate_hash_data, root),
-    )
+        chains = answer.certificate_hash_data_chain or ()
+        if self._book is not None:
+            await self._book.told(identity, chains)
+        return chains
 
 
 def _is_for(named: CertificateHashDataChain, certificate: x509.Certificate, use: str) -> bool:

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
+from cryptography import x509
+
 from ocppsec.certificates.files import AuthorityFiles
+from ocppsec.certificates.generations import Generation
+from ocppsec.certificates.hash_data import CertificateHashData, HashAlgorithm, hash_data
+from ocppsec.certificates.pem import write_chain
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
-from ocppsec.upgrades.plan import Deadlines, Plan, RootHash, StationAtStart
+from ocppsec.upgrades.plan import Deadlines, FurtherRoot, Lowering, Plan, RootHash, StationAtStart
 from ocppsec.upgrades.states import Done, UnreadableState, decode_state
 
-_ALGORITHMS = ("SHA256", "SHA384", "SHA512")
+_ALGORITHMS: tuple[HashAlgorithm, ...] = ("SHA256", "SHA384", "SHA512")
 
 
 def plan_for(
@@ -22,24 +27,34 @@ def plan_for(
     url_for: Callable[[int], str | None],
     earlier: Sequence[Upgrade] = (),
     deadlines: Deadlines | None = None,
+    generation: Generation | None = None,
+    further_roots: Sequence[x509.Certificate] = (),
+    lowering: Lowering | None = None,
 ) -> Plan:
-    """Raises `BadInput` for a target that is none, or that no door serves."""
+    """Raises `BadInput` for a target that is none, or that no door serves.
+
+    *generation* is the hierarchy whose root the station is to have; None takes the one that is served.
+    *further_roots* are those of another CA that signs stations' certificates.
+    """
     if to not in (SecurityProfile.TLS_BASIC, SecurityProfile.TLS_CLIENT):
         raise BadInput(f"an upgrade leads to profile 2 or 3, not {to}", "--to 2 or --to 3")
-    if to <= station.floor:
+    if to <= station.floor and lowering is None:
         raise BadInput(
             f"{station.identity} is on profile {int(station.floor)} already", "nothing is to be done"
         )
     urls = {profile: url for profile in (2, 3) if profile <= to and (url := url_for(profile)) is not None}
-    missing = [profile for profile in range(max(2, station.floor + 1), to + 1) if profile not in urls]
+    begin = to if lowering is not None else max(2, station.floor + 1)
+    missing = [profile for profile in range(begin, to + 1) if profile not in urls]
     if missing:
         words = " and ".join(str(profile) for profile in missing)
         raise BadInput(f"no door serves profile {words}", "open one in the configuration (doors)")
     return Plan(
         target=to,
+        lowering=lowering,
         urls=urls,
-        root_pem=authority.root_pem,
-        root_hashes=tuple(_root_hash(authority, algorithm) for algorithm in _ALGORITHMS),
+        root_pem=authority.root_pem if generation is None else generation.root_pem,
+        root_hashes=_root_hashes(authority, generation),
+        further_roots=tuple(_further(root) for root in further_roots),
         organization=organization,
         active_slot=_slot_of(earlier),
         deadlines=deadlines or Deadlines(),
@@ -71,8 +86,21 @@ def start_of(station: Station, session: Session | None) -> StationAtStart:
     )
 
 
-def _root_hash(authority: AuthorityFiles, algorithm: str) -> RootHash:
-    data = authority.root_hash_data(algorithm)  # type: ignore[arg-type]
+def _root_hashes(authority: AuthorityFiles, generation: Generation | None) -> tuple[RootHash, ...]:
+    """Of every form in which a station may have the root, in every algorithm."""
+    if generation is None:
+        return tuple(_root_hash(authority.root_hash_data(algorithm)) for algorithm in _ALGORITHMS)
+    return tuple(
+        _root_hash(name) for algorithm in _ALGORITHMS for name in generation.names_of_root(algorithm)
+    )
+
+
+def _further(root: x509.Certificate) -> FurtherRoot:
+    hashes = tuple(_root_hash(hash_data(root, root, algorithm)) for algorithm in _ALGORITHMS)
+    return FurtherRoot(pem=write_chain((root,)), hashes=hashes)
+
+
+def _root_hash(data: CertificateHashData) -> RootHash:
     return RootHash(
         hash_algorithm=data.hash_algorithm,
         issuer_name_hash=data.issuer_name_hash,

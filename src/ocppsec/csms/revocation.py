@@ -14,6 +14,7 @@ from cryptography import x509
 
 from ocppsec.certificates import crl, ocsp
 from ocppsec.certificates.files import AuthorityFiles
+from ocppsec.certificates.generations import StationCa
 from ocppsec.certificates.issue import IssueFailed, issue_responder_certificate, sign_crl
 from ocppsec.certificates.keys import KeyFamily, family_of, new_key
 from ocppsec.certificates.pem import read_certificates, write_chain
@@ -27,23 +28,23 @@ _LOOK_SECONDS = 30.0
 _PAGE = 500
 _MOST_QUESTIONS = 50
 """Waiting for the store.  Strangers ask: they read one at a time, so that admission can always read too."""
-FILE = "stations.crl"
 
 
 class Revocation:
     def __init__(
         self,
         store: Store,
-        authority: AuthorityFiles,
+        authority: AuthorityFiles | StationCa,
         *,
         now: Callable[[], datetime],
         serial: Callable[[], int] = x509.random_serial_number,
     ) -> None:
         self._store = store
-        self._authority = authority
+        ca = authority if isinstance(authority, StationCa) else authority.station_cas[0]
+        self._stations = ca.authority
         self._now = now
         self._serial = serial
-        self._path = authority.directory / "ca" / FILE
+        self._path = ca.list_file
         self._lock = asyncio.Lock()
         self._list: bytes | None = None
         self._listed: frozenset[int] = frozenset()
@@ -98,7 +99,7 @@ class Revocation:
             with contextlib.suppress(OSError, ValueError):  # none yet, or none of ours
                 before = crl.read_issue(self._path.read_bytes())
         issue = crl.next_issue(before, now)
-        authority = self._authority.hierarchy.stations
+        authority = self._stations
         der = sign_crl(crl.crl_builder(authority.certificate, entries, issue), authority)
         write_file(self._path, der, mode=PUBLIC_FILE)
         self._list, self._issue = der, issue
@@ -143,7 +144,7 @@ class Revocation:
 
     def _is_ours(self, record: CertificateRecord) -> bool:
         """Of the CA whose list this is: what another CA signed (issuer.kind), that one tells about."""
-        authority = self._authority.hierarchy.stations.certificate
+        authority = self._stations.certificate
         if write_chain((authority,)) in record.chain:
             return True
         leaf = read_certificates(record.chain)[
@@ -161,7 +162,7 @@ class Revocation:
 
     def _new_responder(self, now: datetime) -> ocsp.Responder:
         """Its key lives in this process alone, and is of the CA's kind: who verifies the CA can verify it."""
-        authority = self._authority.hierarchy.stations
+        authority = self._stations
         of_rsa = family_of(authority.certificate.public_key()).startswith("rsa")  # type: ignore[arg-type]  # ours
         key = new_key(KeyFamily.RSA_2048 if of_rsa else KeyFamily.EC_P256)
         certificate = issue_responder_certificate(

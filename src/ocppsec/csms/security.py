@@ -76,6 +76,7 @@ class Security:
         self._pending = pending
         self._emit = emit
         self._now = now
+        self._on_boot = on_boot
 
     # -- B01 --------------------------------------------------------------------------------------------
     async def boot(self, session: Session, call: CallReceived) -> None:
@@ -120,6 +121,7 @@ class Security:
             self._upgrader.ready(session)
             self._pending.accepted(session)
         self._renewer.ready(session)
+        self._on_boot(session)
         if not session.facts.registered and not again and session.facts.onboarding is None:
             self._passwords.first_contact(session)
 
@@ -150,6 +152,7 @@ class Security:
         """The station can be called."""
         self._upgrader.ready(session)
         self._renewer.ready(session)
+        self._on_boot(session)
 
     async def _proved(self, session: Session) -> None:
         """The station has booted on this profile and knows it: floor and upgrade follow."""

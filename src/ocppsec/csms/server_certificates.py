@@ -6,7 +6,7 @@ is open does not notice: a context is for the next handshake.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -95,6 +95,21 @@ class ServerCertificates:
                 return False
         return True
 
+    async def rehearse(self, load: Callable[[], AuthorityFiles]) -> None:
+        """Raises `BadMaterial` when stations would refuse what *load* gives; it is not served."""
+        async with self._lock:
+            await self._tested(await _in_thread(load))
+
+    async def switch(
+        self, load: Callable[[], AuthorityFiles], kept: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Serve what *load* gives, once it is tested and *kept* has said so; when it raises, nothing has changed."""
+        async with self._lock:
+            authority = await _in_thread(load)
+            chains, ends = await self._tested(authority)
+            await kept()
+            self._serve(authority, chains, ends)
+
     def reload_soon(self) -> None:
         """`run` will, at once; for a signal."""
         self._asked.set()
@@ -110,8 +125,19 @@ class ServerCertificates:
                 await self.reload()
 
     async def _take(self, authority: AuthorityFiles) -> None:
-        chains, root = self._chains(authority)
-        ends = await _in_thread(partial(rehearse, chains, hostname=self._hostname, root_pem=root))
+        chains, ends = await self._tested(authority)
+        self._serve(authority, chains, ends)
+
+    async def _tested(self, authority: AuthorityFiles) -> tuple[tuple[Chain, ...], datetime]:
+        """Met as a station would, with each of the roots that is to be enough."""
+        chains, roots = self._chains(authority)
+        ends = [
+            await _in_thread(partial(rehearse, chains, hostname=self._hostname, root_pem=root))
+            for root in roots
+        ]
+        return chains, min(ends)
+
+    def _serve(self, authority: AuthorityFiles, chains: tuple[Chain, ...], ends: datetime) -> None:
         self._use(Material(chains=chains, authority=authority))
         self._authority = authority
         self._emit(
@@ -120,16 +146,16 @@ class ServerCertificates:
             )
         )
 
-    def _chains(self, authority: AuthorityFiles) -> tuple[tuple[Chain, ...], str]:
+    def _chains(self, authority: AuthorityFiles) -> tuple[tuple[Chain, ...], tuple[str, ...]]:
         if self._own is None:
             ours = (authority.server_ec, authority.server_rsa)
             return tuple(
                 Chain(certificate=files.chain, key=files.key, password=files.passphrase) for files in ours
-            ), authority.root_pem
+            ), authority.accepted_by
         if self._own.key.exists():
             require_private(self._own.key)
         root = authority.root_pem if self._own.root is None else _text(self._own.root)
-        return (Chain(certificate=self._own.certificate, key=self._own.key),), root
+        return (Chain(certificate=self._own.certificate, key=self._own.key),), (root,)
 
     def _is_due(self) -> bool:
         """Ours are renewed by `load`; what the operator brings is renewed by the operator."""

@@ -151,7 +151,9 @@ def certificates(csms: Csms) -> APIRouter:
     @router.get("/ca/crl")
     async def show_crl() -> RevocationList:
         """The list of revoked certificates that `/pki/stations.crl` gives to everybody."""
-        found = x509.load_der_x509_crl(await csms.revocation.list_in_force())
+        in_force = await csms.revocation.list_in_force()
+        assert in_force is not None, "the CA in use has one"
+        found = x509.load_der_x509_crl(in_force)
         number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         return RevocationList(
             number=number,

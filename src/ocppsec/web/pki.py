@@ -5,14 +5,16 @@ a certificate goes round in circles.
 """
 
 import base64
+from typing import Annotated
 from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Request, Response
 
 from ocppsec.certificates.ocsp import MALFORMED, REQUEST_LIMIT
 from ocppsec.csms.service import Csms
 
+Name = Annotated[str, Path(pattern="^stations(-[0-9a-f]{8})?$")]
 _CRL_SECONDS = 300
 _ROOT_SECONDS = 86_400
 
@@ -25,16 +27,22 @@ def pki(csms: Csms) -> APIRouter:
         """The root that stations have to trust, PEM."""
         return _cached(csms.authority.root_pem.encode(), "application/x-pem-file", _ROOT_SECONDS)
 
-    @router.get("/stations.cer", response_class=Response)
-    async def issuer() -> Response:
-        """The CA that issues to stations, DER."""
-        der = csms.authority.hierarchy.stations.certificate.public_bytes(Encoding.DER)
+    @router.get("/{name}.cer", response_class=Response)
+    async def issuer(name: Name) -> Response:
+        """A CA that issues to stations, DER: `stations`, and after a root rollover others beside it."""
+        ca = csms.revocation.ca(name)
+        if ca is None:
+            raise HTTPException(404)
+        der = ca.authority.certificate.public_bytes(Encoding.DER)
         return _cached(der, "application/pkix-cert", _ROOT_SECONDS)
 
-    @router.get("/stations.crl", response_class=Response)
-    async def stations_crl() -> Response:
+    @router.get("/{name}.crl", response_class=Response)
+    async def stations_crl(name: Name) -> Response:
         """What that CA has revoked (RFC 5280), DER."""
-        return _cached(await csms.revocation.list_in_force(), "application/pkix-crl", _CRL_SECONDS)
+        found = await csms.revocation.list_in_force(name)
+        if found is None:
+            raise HTTPException(404)
+        return _cached(found, "application/pkix-crl", _CRL_SECONDS)
 
     @router.post("/ocsp", response_class=Response)
     async def ocsp(request: Request) -> Response:

@@ -138,7 +138,7 @@ def files_of(state):
 def test_the_coming_hierarchy_takes_its_place(state):
     """The files move, the old station CA stays for its lists, the old root's key goes."""
     before = load(state, Turn(serve_coming=True, issue_coming=True, trust_present=False))
-    begin_promotion(state / "ca", present=before.present, until=UNTIL, keep_keys=False)
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=False)
     after = load(state)
     assert (after.present.root, after.root_sha256) == (before.coming.root, before.root_sha256)
     assert after.server_ec.fingerprint == before.server_ec.fingerprint
@@ -158,7 +158,7 @@ def test_the_coming_hierarchy_takes_its_place(state):
 
 def test_the_old_keys_are_kept_on_request(state):
     """All of them, in a directory for us alone."""
-    begin_promotion(state / "ca", present=load(state, Turn()).present, until=UNTIL, keep_keys=True)
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=True)
     load(state)
     (past,) = (state / "ca" / "past").iterdir()
     assert {path.name for path in past.glob("*.key")} == {"root.key", "stations.key", "servers.key"}
@@ -169,7 +169,7 @@ def test_the_old_keys_are_kept_on_request(state):
 def test_a_kill_while_it_takes_its_place(state, monkeypatch, renames):
     """After any number of renames the next start finishes what was begun."""
     wanted = load(state, Turn(serve_coming=True, issue_coming=True, trust_present=False))
-    begin_promotion(state / "ca", present=wanted.present, until=UNTIL, keep_keys=False)
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=False)
     left = iter(range(renames))
     real = generations.Path.replace
 
@@ -189,7 +189,7 @@ def test_a_kill_while_it_takes_its_place(state, monkeypatch, renames):
 
 def test_the_old_station_ca_ends_with_its_last_certificate(state):
     """Then its key is deleted, and nobody is told anything of it any more."""
-    begin_promotion(state / "ca", present=load(state, Turn()).present, until=UNTIL, keep_keys=False)
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=False)
     assert len(load(state, now=UNTIL - timedelta(seconds=1)).station_cas) == 2
     after = load(state, now=UNTIL + timedelta(seconds=1))
     assert len(after.station_cas) == 1
@@ -212,7 +212,7 @@ def test_a_coming_hierarchy_is_set_aside(state, keep):
 def test_a_second_rollover_knows_both_forms_of_its_root(state):
     """A station that looks closer has the root as its predecessor signed it: that is its name there."""
     first = load(state, Turn())
-    begin_promotion(state / "ca", present=first.present, until=UNTIL, keep_keys=False)
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=False)
     load(state)
     prepare(state, organization="CSO", now=NOW)
     second = load(state, Turn())
@@ -232,7 +232,7 @@ def test_the_list_of_the_ca_before_is_not_taken_over(state):
         .sign(files.present.hierarchy.stations.key, SHA256())
     )
     (state / "ca" / "stations.crl").write_bytes(crl.public_bytes(Encoding.DER))
-    begin_promotion(state / "ca", present=files.present, until=UNTIL, keep_keys=False)
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=False)
     load(state)
     assert not (state / "ca" / "stations.crl").exists()
     assert list((state / "ca" / "past").rglob("stations.crl"))
