@@ -15,6 +15,7 @@ from typing import Any
 
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
+from ocppsec.csms.astray import Astray
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
@@ -32,6 +33,7 @@ from ocppsec.ocppj.messages import Request
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.records import Renewal
 from ocppsec.registry.store import NotRegistered, RegistryError, RenewalInProgress, Store, Superseded
+from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades import exchange
 from ocppsec.upgrades import renewal as workflow
 from ocppsec.upgrades.renewal import (
@@ -95,6 +97,7 @@ class Renewer:
         self._busy: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._astray = Astray(self._read_again, self._spawn)
 
     # -- life -------------------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -275,7 +278,11 @@ class Renewer:
             started_at=self._now(),
         )
         async with self._lock(identity):
-            kept = await self._store.begin_renewal(self._row(row, state, same_step=False))
+            try:
+                kept = await self._store.begin_renewal(self._row(row, state, same_step=False))
+            except StoreIsAway:
+                self._astray.soon(identity)  # it may have been kept all the same
+                raise
             running = self._hold(kept, state)
             self._act(running, effects)
         self._wake(identity)
@@ -303,7 +310,9 @@ class Renewer:
 
     async def _catch_up(self, identity: str) -> None:
         """After a restart: the proof may have come just before the end of the process that waited for it."""
-        running = self._running[identity]
+        running = self._running.get(identity)
+        if running is None:
+            return
         for fingerprint in running.state.course.delivered:
             record = await self._store.certificate_owner(fingerprint)
             if record is not None and record.state is CertificateState.ACTIVE:
@@ -314,6 +323,24 @@ class Renewer:
         async with self._lock(identity):
             await self._go_on(running, *workflow.resume(running.state, ready=False))
 
+    async def _read_again(self, identity: str) -> None:
+        """The row is the truth; the step that stands there is gone about again."""
+        async with self._lock(identity):
+            newest = await self._store.renewals(identity, limit=1)
+            if not newest or not newest[0].open:
+                self.forget(identity)
+                return
+            running = self._running.get(identity)
+            if running is None or running.renewal.version != newest[0].version:
+                self.forget(identity)
+                running = self._hold(newest[0], workflow.decode_state(newest[0].state))
+        await self._catch_up(identity)
+        session = self._session_of(identity)
+        if session is not None and session.may_be_called and not isinstance(running.state, workflow.Signing):
+            await self._resume(identity)
+        if self._running.get(identity) is running:
+            self._set_timer(running)  # a deadline that has passed meanwhile fires at once
+
     async def _go_on(self, running: _Running, state: State, effects: tuple[workflow.Effect, ...]) -> None:
         if state == running.state and not effects:
             return
@@ -322,8 +349,11 @@ class Renewer:
             try:
                 await self._save(running, state, same_step=same_step)
             except Superseded:
-                self.forget(running.renewal.identity)
+                self._astray.soon(running.renewal.identity)
                 return
+            except StoreIsAway:
+                self._astray.soon(running.renewal.identity)
+                raise
         self._act(running, effects)
 
     async def _save(self, running: _Running, state: State, *, same_step: bool) -> None:
@@ -393,6 +423,9 @@ class Renewer:
         event: workflow.Event
         try:
             certified = await self._signer.certify(identity, csr)
+        except StoreIsAway:
+            self._astray.soon(identity)
+            raise
         except IssueFailed as error:
             self._emit(SigningFailed(identity=identity, reason=str(error)))
             event = exchange.SigningRefused((f"our CA could not sign: {error}",))
@@ -470,7 +503,7 @@ class Renewer:
         if task.cancelled() or (error := task.exception()) is None:
             return
         if isinstance(error, RegistryError):
-            # The row stands as it was; the step's deadline or the station's return takes it up again.
+            # Where something was to be saved, its row is being read again.
             self._emit(StoreUnavailable(doing="a renewal", reason=str(error)))
             return
         asyncio.get_running_loop().call_exception_handler(

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
+from ocppsec.csms.astray import Astray
 from ocppsec.csms.certifier import Certified
 from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
@@ -82,6 +83,7 @@ class Upgrader:
         self._running: dict[str, _Running] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._astray = Astray(self._read_again, self._spawn)
 
     # -- life -------------------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -125,7 +127,11 @@ class Upgrader:
             row = self._row(upgrade, state, same_step=False)
             if isinstance(state, Failed):  # nothing begun: kept as it ended, so that `show` can say why
                 row = replace(row, status=UpgradeStatus.OPEN)
-            kept = await self._store.begin_upgrade(row, self._steps(effects))
+            try:
+                kept = await self._store.begin_upgrade(row, self._steps(effects))
+            except StoreIsAway:
+                self._astray.soon(upgrade.identity)  # it may have been kept all the same
+                raise
             self._tell(kept, effects)
             running = self._hold(kept, state)
             if isinstance(state, Done | Failed):
@@ -233,8 +239,11 @@ class Upgrader:
         try:
             await self._save(running, state, effects, same_step=same_step)
         except Superseded:
-            await self._read_again(running.upgrade.identity)
+            self._astray.soon(running.upgrade.identity)
             return
+        except StoreIsAway:
+            self._astray.soon(running.upgrade.identity)
+            raise
         self._act(running, effects)
 
     async def _save(
@@ -287,6 +296,9 @@ class Upgrader:
     async def _sign(self, identity: str, errand: int, csr: str) -> None:
         try:
             certified = await self._signer.certify(identity, csr)
+        except StoreIsAway:
+            self._astray.soon(identity)
+            raise
         except IssueFailed as error:
             self._emit(SigningFailed(identity=identity, reason=str(error)))
             reasons: tuple[str, ...] = (f"our CA could not sign: {error}",)
@@ -345,11 +357,24 @@ class Upgrader:
         self._set_timer(running)
         return running
 
+    # -- when the store was away ------------------------------------------------------------------------
     async def _read_again(self, identity: str) -> None:
-        upgrade = await self._store.open_upgrade(identity)
-        await self.forget(identity)
-        if upgrade is not None:
-            self._hold(upgrade, decode_state(upgrade.state))
+        """The row is the truth; the step that stands there is gone about again."""
+        async with self._lock(identity):
+            upgrade, running = await self._store.open_upgrade(identity), self._running.get(identity)
+            if upgrade is None:
+                await self.forget(identity)
+                return
+            if running is None or running.upgrade.version != upgrade.version:
+                await self.forget(identity)
+                outage = running is not None and running.outage
+                running = self._running[identity] = _Running(
+                    upgrade, decode_state(upgrade.state), outage=outage
+                )
+        session = self._session_of(identity)
+        await self._resume(identity, session.profile if session is not None and session.accepted else None)
+        if self._running.get(identity) is running:
+            self._set_timer(running)  # a deadline that has passed meanwhile fires at once
 
     def _set_timer(self, running: _Running) -> None:
         if running.timer is not None:
@@ -407,7 +432,7 @@ class Upgrader:
         if task.cancelled() or (error := task.exception()) is None:
             return
         if isinstance(error, RegistryError):
-            # The row stands as it was; the step's deadline or the station's return takes it up again.
+            # Where something was to be saved, its row is being read again.
             self._emit(StoreUnavailable(doing="an upgrade", reason=str(error)))
             return
         asyncio.get_running_loop().call_exception_handler(
