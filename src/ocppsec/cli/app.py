@@ -13,6 +13,7 @@ from ocppsec.cli.verbs.ca import ca
 from ocppsec.cli.verbs.campaign import campaign
 from ocppsec.cli.verbs.config import config
 from ocppsec.cli.verbs.csr import csr
+from ocppsec.cli.verbs.onboarding import onboarding
 from ocppsec.cli.verbs.station import station
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(station, name="station")
+app.add_typer(onboarding, name="onboarding")
 app.add_typer(campaign, name="campaign")
 app.add_typer(ca, name="ca")
 app.add_typer(cert, name="cert")

@@ -131,6 +131,10 @@ def station_path(identity: str, *more: str) -> str:
     return _path("/stations", identity, *more)
 
 
+def onboarding_path(identity: str) -> str:
+    return _path("/onboarding", identity)
+
+
 def campaign_path(campaign_id: str, *more: str) -> str:
     return _path("/campaigns", campaign_id, *more)
 

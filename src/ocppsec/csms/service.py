@@ -544,6 +544,7 @@ class Csms:
         self._sessions.forget(identity)
         self._charging.forget(identity)
         self._reception.removed(identity)
+        await self.allowances.look()
         return removed
 
     async def why(self, identity: str) -> Explanation:
@@ -610,6 +611,7 @@ class Csms:
         lowering: Lowering | None = None,
     ) -> Upgrade:
         identity = station.identity
+        await self.rollover.ask(identity)
         session = self._sessions.get(identity)
         start = start_of(station, session)
         plan = plan_for(

@@ -205,3 +205,20 @@ def station_delete_cert(
     from ocppsec.cli import installed
 
     installed.delete(identity, serial, force=force, as_json=json, state=state)
+
+
+@station.command("allow-expired")
+def station_allow_expired(
+    identity: Identity,
+    *,
+    time: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="So long: 30m, 2h, at most 7d.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="Take it back now.")] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Let one station in with an expired certificate, in Pending, to renew it at once; without options, tell of it."""
+    from ocppsec.cli import onboarding
+
+    onboarding.allow_expired(identity, time=time, end=end, as_json=json, state=state)
