@@ -186,6 +186,10 @@ class Manners(ChargePoint):
         component, variable = item["component"]["name"], item["variable"]["name"]
         value = item["attribute_value"]
         result = {"component": item["component"], "variable": item["variable"]}
+        if (component, variable) == ("SecurityCtrlr", "BasicAuthPassword"):  # A01; write-only
+            self.flash.save(self.flash.memory | {"password": value})
+            self.flash.memory["password"] = value
+            return {**result, "attribute_status": "Accepted"}
         if self.flash.get(component, variable) is None:
             return {**result, "attribute_status": "UnknownVariable"}
         if variable in READ_ONLY:
@@ -493,7 +497,8 @@ class ForeignStation:
         profile = data["securityProfile"]
         headers = {}
         if profile < 3:
-            secret = base64.b64encode(f"{self.identity}:{self.password}".encode()).decode()
+            password = self.flash.memory.get("password", self.password)
+            secret = base64.b64encode(f"{self.identity}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {secret}"
         return await websockets.connect(
             f"{data['ocppCsmsUrl']}/{quote(self.identity, safe='')}",

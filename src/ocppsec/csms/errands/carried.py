@@ -14,7 +14,7 @@ from typing import Final
 from ocppsec.csms.errands.doing import Fleet, is_there
 from ocppsec.csms.errands.notes import Notes, decode, encode
 from ocppsec.csms.errors import BadInput, Busy, NotConnected
-from ocppsec.events import Emit, ErrandEnded, StoreUnavailable
+from ocppsec.events import Emit, ErrandEnded, ErrandStepped, StoreUnavailable
 from ocppsec.link.errors import CallFailed, CallRefused
 from ocppsec.ocppj.errors import OcppError
 from ocppsec.registry.records import Errand, ErrandStatus, Station
@@ -24,7 +24,7 @@ from ocppsec.upgrades.campaign.plan import CampaignPlan
 from ocppsec.upgrades.states import UnreadableState
 from ocppsec.upgrades.words import duration
 
-PAUSE: Final = timedelta(seconds=5)
+PAUSE: Final = timedelta(seconds=2)
 """Between two attempts."""
 _OUTCOME: Final = {
     ErrandStatus.DONE: Outcome.DONE,
@@ -192,6 +192,12 @@ class Carried:
     async def _note(self, held: Open, step: str, detail: str = "", **values: object) -> None:
         """Saved when this returns."""
         await self._save(held, held.notes.noted(self._now(), step, detail, **values))
+        errand = held.errand
+        self._emit(
+            ErrandStepped(
+                identity=errand.identity, errand=errand.id, kind=errand.kind, step=step, detail=detail
+            )
+        )
 
     async def _close(self, held: Open, verdict: Verdict) -> None:
         errand = replace(held.errand, status=verdict.status, reason=verdict.reason, ended_at=self._now())
