@@ -12,6 +12,7 @@ from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.safekeeping import TooOpen
 from ocppsec.certificates.tokens import Tokens
 from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.manufacturers import manufacturers_of
 from ocppsec.cli.settings import Settings
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import DoorSpec
@@ -48,6 +49,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         issuer=_issuer(settings),
         own_certificate=_own_certificate(settings),
         ocsp_hosts=frozenset(settings.csms.ocsp_hosts),
+        manufacturers=manufacturers_of(settings.manufacturers),
         replace_factory_passwords=settings.csms.replace_factory_passwords,
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),

@@ -13,7 +13,7 @@ import typer
 
 from ocppsec import events
 from ocppsec.cli.app import app
-from ocppsec.cli.settings import SECRETS, SECTIONS, DoorSection
+from ocppsec.cli.settings import SECRETS, SECTIONS, DoorSection, ManufacturerSection
 from ocppsec.station.manners import MANNERS, Kind
 from ocppsec.web.api import framework_app
 from ocppsec.web.problems import TITLES
@@ -82,6 +82,13 @@ def _settings() -> Iterator[str]:
     yield from ("| key | what it is |", "|---|---|")
     for name, field in DoorSection.model_fields.items():
         yield f"| `{name}` | {field.description} |"
+    yield from ("", "## Manufacturers", "")
+    yield "Each `[[manufacturers]]` (or `OCPPSEC_MANUFACTURERS` as JSON) names CAs whose certificates let a new"
+    yield "station in, where `ocppsec onboarding add --by certificate` has announced it, and nothing else."
+    yield from ("", "| key | default | what it is |", "|---|---|---|")
+    for name, field in ManufacturerSection.model_fields.items():
+        default = "" if field.is_required() or field.default in {None, ()} else f"`{field.default}`"
+        yield f"| `{name}` | {default} | {field.description} |"
 
 
 # -- API ----------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from ocppsec.certificates.approval import Approval
+from ocppsec.certificates.foreign_status import StatusPolicy
 from ocppsec.certificates.issue import SHORTEST
 from ocppsec.certificates.keys import KeyFamily
 from ocppsec.cli.failure import ExitCode, Failure
@@ -169,6 +170,16 @@ class DoorSection(Section):
     )
 
 
+class ManufacturerSection(Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Name of the manufacturer in logs and commands.")  # fmt: skip
+    ca: str = Field(min_length=1, description="PEM file with the CAs that issue to its stations themselves.")
+    organizations: tuple[str, ...] = Field(default=(), description="Which O its certificates have to bear; any by default.")  # fmt: skip
+    status: StatusPolicy = Field(default=StatusPolicy.REQUIRED, description="What has to be known of revocation: required, when-reachable or off.")  # fmt: skip
+    crl: str | None = Field(default=None, pattern=r"^https?://", max_length=1000, description="Where its CRL is, whatever the certificates say.")  # fmt: skip
+    ocsp: str | None = Field(default=None, pattern=r"^https?://", max_length=1000, description="Who is asked by OCSP, whatever the certificates say.")  # fmt: skip
+    grace: Annotated[float, BeforeValidator(lambda value: seconds(_number_or_text(value), "it")), Field(ge=0)] = Field(default=0, description="So long behind its nextUpdate a CRL or an answer is still good.")  # fmt: skip
+
+
 class Settings(Section):
     csms: CsmsSection = CsmsSection()
     api: ApiSection = ApiSection()
@@ -177,6 +188,14 @@ class Settings(Section):
     log: LogSection = LogSection()
     upgrade: UpgradeSection = UpgradeSection()
     doors: tuple[DoorSection, ...] = ()
+    manufacturers: tuple[ManufacturerSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _manufacturers_differ(self) -> "Settings":
+        names = [maker.name for maker in self.manufacturers]
+        if len(set(names)) < len(names):
+            raise ValueError("two manufacturers have the same name")
+        return self
 
     @model_validator(mode="after")
     def _doors_differ(self) -> "Settings":
@@ -210,7 +229,9 @@ SECTIONS: dict[str, type[Section]] = {
 }
 SECRETS = ("api.token", "ca.passphrase", "ca.pkcs11_pin", "issuer.secret")
 _SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
-KEYS = (*_SECTION_KEYS, "doors")
+LISTS: dict[str, type[Section]] = {"doors": DoorSection, "manufacturers": ManufacturerSection}
+"""Of which the file may have many: ``[[doors]]``."""
+KEYS = (*_SECTION_KEYS, *LISTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,11 +291,11 @@ def _from_file(config: Path | None) -> Iterator[Given]:
     except ValueError as error:
         raise Failure(f"{config} is not valid TOML", why=str(error), code=ExitCode.USAGE) from error
     for section, values in tree.items():
-        if section == "doors":
-            _check_door_keys(values, str(config))
-            yield Given(key="doors", value=values, origin=str(config))
+        if section in LISTS:
+            _check_keys(section, values, str(config))
+            yield Given(key=section, value=values, origin=str(config))
         elif section not in SECTIONS:
-            raise unknown(section, str(config), (*SECTIONS, "doors"))
+            raise unknown(section, str(config), (*SECTIONS, *LISTS))
         elif not isinstance(values, dict):
             raise Failure(f"{section!r} in {config} must be a table: [{section}]", code=ExitCode.USAGE)
         else:
@@ -284,12 +305,12 @@ def _from_file(config: Path | None) -> Iterator[Given]:
                 yield Given(key=f"{section}.{key}", value=value, origin=str(config))
 
 
-def _check_door_keys(doors: object, where: str) -> None:
-    known = tuple(DoorSection.model_fields)
-    for door in doors if isinstance(doors, list) else []:
-        for key in door if isinstance(door, dict) else ():
+def _check_keys(section: str, listed: object, where: str) -> None:
+    known = tuple(LISTS[section].model_fields)
+    for one in listed if isinstance(listed, list) else []:
+        for key in one if isinstance(one, dict) else ():
             if key not in known:
-                raise unknown(key, f"[[doors]] of {where}", known)
+                raise unknown(key, f"[[{section}]] of {where}", known)
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[Given]:
