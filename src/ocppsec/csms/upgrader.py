@@ -6,7 +6,7 @@ never has more than one CALL of its upgrade under way; answers that are no longe
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -38,10 +38,17 @@ from ocppsec.registry.records import (
 from ocppsec.registry.store import RegistryError, Store, Superseded
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades import exchange, workflow
-from ocppsec.upgrades.plan import Plan, StationAtStart
+from ocppsec.upgrades.plan import Lowering, Plan, StationAtStart
 from ocppsec.upgrades.states import Done, Failed, State, UnreadableState, decode_state, encode_state
 
 _STORE_RETRY_SECONDS = 2.0
+
+
+LowerFloor = Callable[[str, Lowering], Awaitable[None]]
+
+
+async def _no_way_down(*_: object) -> None:
+    raise AssertionError("nobody said how a floor is lowered")
 
 
 class Signer(Protocol):
@@ -74,7 +81,10 @@ class Upgrader:
         *,
         emit: Emit,
         now: Callable[[], datetime],
+        lower_floor: LowerFloor = _no_way_down,
     ) -> None:
+        """*lower_floor*: see `ocppsec.csms.interventions`; harmless when repeated."""
+        self._lower_floor = lower_floor
         self._store = store
         self._signer = signer
         self._session_of = session_of
@@ -250,6 +260,12 @@ class Upgrader:
         self, running: _Running, state: State, effects: tuple[exchange.Effect, ...], *, same_step: bool
     ) -> None:
         floor = next((effect.profile for effect in effects if isinstance(effect, exchange.RaiseFloor)), None)
+        if isinstance(state, Failed) and self._stays_above(running):
+            floor = int(SecurityProfile.TLS_CLIENT)
+        for effect in effects:
+            if isinstance(effect, exchange.LowerFloor):
+                # Ahead of the state: a crash in between leaves both profiles open, and the step is taken again.
+                await self._lower_floor(running.upgrade.identity, effect.lowering)
         change = UpgradeChange(
             upgrade=self._row(running.upgrade, state, same_step=same_step),
             steps=self._steps(effects),
@@ -276,8 +292,16 @@ class Upgrader:
                 case exchange.Sign(csr=csr):
                     running.errand += 1
                     self._spawn(self._sign(running.upgrade.identity, running.errand, csr))
-                case exchange.RaiseFloor() | exchange.Note():
+                case exchange.RaiseFloor() | exchange.LowerFloor() | exchange.Note():
                     pass  # saved with the state
+
+    def _stays_above(self, running: _Running) -> bool:
+        """The step down has failed, and the station has never left profile 3: there its floor belongs again."""
+        open_state = running.state
+        if isinstance(open_state, Done | Failed) or open_state.progress.plan.lowering is None:
+            return False
+        session = self._session_of(running.upgrade.identity)
+        return session is not None and session.accepted and session.profile is SecurityProfile.TLS_CLIENT
 
     async def _send(self, running: _Running, errand: int, request: Any) -> None:
         identity = running.upgrade.identity

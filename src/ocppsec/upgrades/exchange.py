@@ -8,6 +8,7 @@ any time, late or twice, and changes nothing where it has no meaning.
 from dataclasses import dataclass, field
 
 from ocppsec.ocppj.messages import NotifyReportRequest, Request, Response
+from ocppsec.upgrades.plan import Lowering
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,13 @@ class RaiseFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class LowerFloor:
+    """A00.FR.005: 3 to 2, before the Reset that sends the station there; who asked and why is kept with it."""
+
+    lowering: Lowering
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line of the upgrade's history, in words."""
 
@@ -162,4 +170,4 @@ class Note:
     detail: str = ""
 
 
-Effect = Send | Sign | RaiseFloor | Note
+Effect = Send | Sign | RaiseFloor | LowerFloor | Note

@@ -23,7 +23,7 @@ from ocppsec.ocppj.messages import (
     Variable,
 )
 from ocppsec.upgrades.plan import Plan, RootHash
-from ocppsec.upgrades.requests import ORGANIZATION, PRIORITY, component_of, variable_of
+from ocppsec.upgrades.requests import DOWNGRADE, ORGANIZATION, PRIORITY, component_of, variable_of
 from ocppsec.upgrades.states import Facts
 
 QUESTIONS: Final = (
@@ -161,6 +161,7 @@ _READERS: Final[dict[str, tuple[str, _Reader]]] = {
         "OCPPCommCtrlr.NetworkProfileConnectionAttempts": ("connection_attempts", _number),
         "SecurityCtrlr.SecurityProfile": ("security_profile", _number),
         ORGANIZATION: ("organization", _text),
+        DOWNGRADE: ("downgrade_allowed", _boolean),
         "SecurityCtrlr.AdditionalRootCertificateCheck": ("additional_root_check", _boolean),
         "SecurityCtrlr.CertificateEntries": ("certificate_entries", _number),
         "SecurityCtrlr.MaxCertificateChainSize": ("max_chain_size", _number),

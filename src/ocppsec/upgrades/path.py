@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from ocppsec.upgrades.exchange import Effect, Note, RaiseFloor, Send, Sign
+from ocppsec.upgrades.exchange import Effect, LowerFloor, Note, RaiseFloor, Send, Sign
 from ocppsec.upgrades.facts import QUESTIONS
-from ocppsec.upgrades.requests import action_of, request_of
+from ocppsec.upgrades.plan import Lowering, Plan
+from ocppsec.upgrades.requests import DOWNGRADE, action_of, request_of
 from ocppsec.upgrades.slots import free_slots, interfaces, priority_lists
 from ocppsec.upgrades.states import (
     Arming,
@@ -52,6 +53,10 @@ def errands(state: State) -> tuple[Effect, ...]:
     match state:
         case Signing(csr=csr):
             return (Sign(csr),)
+        case Resetting(progress=Progress(plan=Plan(lowering=Lowering() as lowering), facts=facts)):
+            # Not sooner: until the Reset nothing sends the station to profile 2.
+            lower = (LowerFloor(lowering),) if facts.downgrade_allowed else ()
+            return (*lower, Send(request_of(state)))
         case Calling():
             return (Send(request_of(state)),)
         case _:
@@ -115,7 +120,8 @@ def start_leg(progress: Progress, detail: str = "") -> Move:
     """Pre-flight: what a station said before a reboot need not be true behind it, but its slots are."""
     facts = progress.facts
     kept = Facts(slots=facts.slots, root_listed=facts.root_listed, further_listed=facts.further_listed)
-    return enter(AskingVariables(progress=replace(progress, facts=kept), left=QUESTIONS), detail)
+    questions = QUESTIONS if progress.plan.lowering is None else ((DOWNGRADE,), *QUESTIONS)
+    return enter(AskingVariables(progress=replace(progress, facts=kept), left=questions), detail)
 
 
 def to_root(progress: Progress, detail: str = "") -> Move:
@@ -227,6 +233,11 @@ def _seen(progress: Progress) -> str:
     return f"Meanwhile at the doors: {'; '.join(progress.seen)}."
 
 
+def is_there(progress: Progress, profile: int) -> bool:
+    """On the way up a higher profile is as good; on the way down profile 3 is where it comes from."""
+    return profile == progress.goal if progress.plan.lowering else profile >= progress.goal
+
+
 def arrived(state: OpenState, profile: int) -> Move:
     """Connected where it should be; a profile counts once the station has booted there."""
     progress = state.progress
@@ -238,6 +249,9 @@ def arrived(state: OpenState, profile: int) -> Move:
 
 def leg_done(progress: Progress, profile: int) -> Move:
     """A05.FR.07: from the first boot on the new profile, never lower again."""
+    if progress.plan.lowering:
+        done = Done(profile=profile, slot=progress.slot)
+        return done, (Note(describe(done), f"booted on profile {profile}; profile 3 stays open to it"),)
     raised: tuple[Effect, ...] = (RaiseFloor(profile),)
     if profile >= progress.plan.target:
         done = Done(profile=profile, slot=progress.slot)

@@ -62,9 +62,18 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     """From the connection on the new profile to BootNotification; then the station is asked for it."""
 
 
+class Lowering(msgspec.Struct, frozen=True, kw_only=True):
+    """A person asked by name for the one step down there is, from profile 3 to 2 (A00.FR.005)."""
+
+    by: str
+    reason: str
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     target: int
     """2 or 3."""
+    lowering: Lowering | None = None
+    """Never of a campaign, never by itself."""
     urls: dict[int, str]
     """Security profile → ocppCsmsUrl, without the identity: the station appends "/" and its identity."""
     root_pem: str

@@ -21,6 +21,7 @@ from ocppsec.upgrades.exchange import (
     ReportReceived,
 )
 from ocppsec.upgrades.facts import interface_question, summary, with_report, with_roots, with_variables
+from ocppsec.upgrades.lowering import objection_of
 from ocppsec.upgrades.path import Move, again, enter, fail, stay, to_arming, to_root
 from ocppsec.upgrades.slots import active_slot, free_slots, priority_lists
 from ocppsec.upgrades.states import (
@@ -122,7 +123,10 @@ def asking_for_roots(state: AskingForRoots, event: Event) -> Move:
 
 def _verdict(state: OpenState, progress: Progress) -> Move:
     facts = progress.facts
-    if facts.security_profile is not None and facts.security_profile > progress.goal:
+    if progress.plan.lowering is not None:
+        if (objection := objection_of(facts)) is not None:
+            return fail(state, f"{objection} Nothing was changed.")
+    elif facts.security_profile is not None and facts.security_profile > progress.goal:
         # B09.FR.04: it would refuse the network profile as a downgrade.
         return fail(
             state,

@@ -49,6 +49,7 @@ from ocppsec.upgrades.states import (
 
 PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
 ORGANIZATION = "SecurityCtrlr.OrganizationName"
+DOWNGRADE = "SecurityCtrlr.AllowSecurityProfileDowngrade"
 
 _NAME = re.compile(r"(?P<component>\w+)(\[(?P<instance>[^\]]+)\])?\.(?P<variable>\w+)")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ocppsec.upgrades.lowering import objection_at_start
 from ocppsec.upgrades.path import Move, enter, failed, leg_done, start_leg, without_sends
 from ocppsec.upgrades.plan import Plan, StationAtStart
 from ocppsec.upgrades.states import Arrived, AwaitingBoot, Progress
@@ -14,7 +15,8 @@ def begin(plan: Plan, station: StationAtStart) -> Move:
         return failed(objection, step="check what is asked for")
     if station.profile == plan.target:
         return _already_there(plan, station)
-    progress = Progress(plan=plan, profile=station.profile, goal=station.profile + 1)
+    goal = plan.target if plan.lowering is not None else station.profile + 1
+    progress = Progress(plan=plan, profile=station.profile, goal=goal)
     state, effects = start_leg(progress, f"from profile {station.profile} to profile {plan.target}")
     return state, effects if station.connected else without_sends(effects)
 
@@ -38,6 +40,8 @@ def _objection(plan: Plan, station: StationAtStart) -> str | None:
             "The station is on profile 0, without a password of its own: give it one and bring it to profile 1"
             " first. Upgrades begin at profile 1."
         )
+    if plan.lowering is not None:
+        return objection_at_start(plan, station) or _unusable(plan, range(plan.target, plan.target + 1))
     if station.profile > plan.target:
         return (
             f"The station is on profile {station.profile} already; going down to {plan.target} is no upgrade."

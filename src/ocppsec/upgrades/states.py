@@ -25,6 +25,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     additional_root_check: bool | None = None
     certificate_entries: int | None = None
     max_chain_size: int | None = None
+    downgrade_allowed: bool | None = None
+    """AllowSecurityProfileDowngrade."""
     root_listed: bool = False
     further_listed: tuple[int, ...] = ()
     """Which of the plan's further roots."""

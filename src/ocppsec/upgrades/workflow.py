@@ -43,6 +43,7 @@ from ocppsec.upgrades.path import (
     enter,
     errands,
     fail,
+    is_there,
     leg_done,
     silence,
     stay,
@@ -115,9 +116,9 @@ def decide(state: State, event: Event) -> Move:
     if isinstance(state, Done | Failed):
         return stay(state)
     match event:
-        case StationBooted(profile=profile) if profile >= state.progress.goal:
+        case StationBooted(profile=profile) if is_there(state.progress, profile):
             return leg_done(state.progress, profile)
-        case StationConnected(profile=profile) if profile >= state.progress.goal:
+        case StationConnected(profile=profile) if is_there(state.progress, profile):
             return stay(state) if isinstance(state, Arrived | AskingForBoot) else arrived(state, profile)
         case DeadlinePassed(step_number=number) if number not in (None, state.progress.step_number):
             return stay(state)
@@ -242,9 +243,9 @@ def resume(state: State, profile: int | None) -> Move:
             return stay(state)
         case _ if profile is None:
             return _taken_up(state)
-        case AskingForBoot() if profile >= state.progress.goal:
+        case AskingForBoot() if is_there(state.progress, profile):
             return state, errands(state)
-        case _ if profile >= state.progress.goal:
+        case _ if is_there(state.progress, profile):
             return decide(state, StationConnected(profile))
         case AwaitingBoot() | Arrived() | AskingForBoot():
             return decide(state, StationConnected(profile))

@@ -10,16 +10,29 @@ from msgspec import structs
 
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.csms.certifier import Certified
+from ocppsec.csms.interventions import Interventions
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import Event, SigningFailed, StoreUnavailable, UpgradeEnded
 from ocppsec.link.errors import CallTimedOut, LinkClosed
+from ocppsec.ocppj.messages import parse_response
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import NewStation, Upgrade, UpgradeChange, UpgradeStatus
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.registry.store import UpgradeInProgress
-from ocppsec.upgrades.plan import Plan, RootHash, StationAtStart
-from ocppsec.upgrades.states import AwaitingBoot, Failed, Progress, Signing, decode_state, encode_state
+from ocppsec.upgrades import exchange
+from ocppsec.upgrades.plan import Lowering, Plan, RootHash, StationAtStart
+from ocppsec.upgrades.states import (
+    Arming,
+    AwaitingBoot,
+    Facts,
+    Failed,
+    Progress,
+    Resetting,
+    Signing,
+    decode_state,
+    encode_state,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PLAN = Plan(
@@ -448,3 +461,109 @@ async def test_who_was_turned_away_by_us_is_excused() -> None:
     assert decode_state((await store.upgrades("CS001"))[0].state).progress.rounds == 0  # type: ignore[union-attr]
     assert "does not count" in (await store.upgrade_steps("u1"))[-1].detail
     await again.upgrader.stop()
+
+
+DOWN = Lowering(by="ops", reason="broken store")
+
+
+async def on_the_way_down(session: Any) -> tuple[House, list[Any]]:
+    """A station whose floor is 2 already, and whose Reset has been refused twice."""
+    made = await house()
+    await made.store.raise_floor("CS001", SecurityProfile.TLS_CLIENT)
+    begun = await made.begin()
+    await made.upgrader.stop()
+    plan = structs.replace(PLAN, lowering=DOWN)
+    facts = Facts(downgrade_allowed=True)
+    course = Progress(plan=plan, profile=3, goal=2, slot=2, facts=facts, reset_refusals=2)
+    await made.store.save_upgrade(
+        UpgradeChange(upgrade=replace(begun, state=encode_state(Resetting(progress=course))))
+    )
+    again = House(made.store, NeverAsked())
+    told: list[Any] = []
+    again.upgrader._lower_floor = Interventions(
+        made.store, floor_fell=told.append, emit=again.events.append, now=lambda: NOW
+    ).lower_floor
+    again.session = session
+    await again.upgrader.start()
+    await settle()
+    if session is not None:
+        again.upgrader.ready(session)
+        await settle()
+    return again, told
+
+
+class OnThree(Session):
+    profile = SecurityProfile.TLS_CLIENT
+
+
+async def test_a_step_down_that_fails_on_3_leaves_the_floor_there() -> None:
+    """The station never left profile 3: its floor fell before the Reset, and is back with the failure."""
+    made, told = await on_the_way_down(OnThree())
+    station = await made.store.station("CS001")
+    assert station is not None
+    assert station.floor is SecurityProfile.TLS_BASIC
+    assert set(told) == {"CS001"}
+    assert [event.name for event in made.events].count("intervened") == 1
+
+    made.link.answer({"status": "Rejected"})
+    await settle()
+
+    (ended,) = await made.store.upgrades("CS001")
+    assert ended.status is UpgradeStatus.FAILED
+    station = await made.store.station("CS001")
+    assert station is not None
+    assert station.floor is SecurityProfile.TLS_CLIENT
+
+
+async def test_a_step_down_that_loses_the_station_leaves_both_open() -> None:
+    """Nobody knows where it is: it may come on 2 or on 3, and on 3 its boot raises the floor as ever."""
+    made, _ = await on_the_way_down(OnThree())
+    made.session = None
+    running = made.upgrader._running["CS001"]
+    progress = running.state.progress  # type: ignore[union-attr]
+    running.state = AwaitingBoot(progress=progress, connected=False, answered=True, left=True)
+    await made.upgrader._feed_now("CS001", exchange.DeadlinePassed())
+
+    (ended,) = await made.store.upgrades("CS001")
+    assert ended.status is UpgradeStatus.FAILED
+    station = await made.store.station("CS001")
+    assert station is not None
+    assert (station.floor, station.target) == (SecurityProfile.TLS_BASIC, SecurityProfile.TLS_CLIENT)
+
+
+async def test_without_an_audit_nobody_is_lowered() -> None:
+    """A floor falls only through what keeps who asked and why; when that cannot be kept, no Reset leaves."""
+    store = RefusesToSave()
+    made = await house(store)
+    await made.store.raise_floor("CS001", SecurityProfile.TLS_CLIENT)
+
+    async def fails(identity: str, lowering: Lowering) -> None:
+        raise StoreIsAway("disk full")
+
+    made.upgrader._lower_floor = fails
+    begun = await made.begin()
+    course = Progress(
+        plan=structs.replace(PLAN, lowering=DOWN),
+        profile=3,
+        goal=2,
+        slot=2,
+        facts=Facts(downgrade_allowed=True),
+    )
+    made.upgrader._running["CS001"].state = Arming(progress=course, slot=2, lists=((2, 1),))
+    made.upgrader._running["CS001"].errand = 7
+    answer = {
+        "setVariableResult": [
+            {
+                "attributeStatus": "Accepted",
+                "component": {"name": "OCPPCommCtrlr"},
+                "variable": {"name": "NetworkConfigurationPriority"},
+            }
+        ]
+    }
+    with pytest.raises(StoreIsAway):
+        await made.upgrader._feed_now("CS001", exchange.Answered(parse_response("SetVariables", answer)))
+
+    assert [action for action, _, _ in made.link.calls] == ["GetVariables"]
+    after = await store.open_upgrade("CS001")
+    assert after is not None
+    assert after.version == begun.version
