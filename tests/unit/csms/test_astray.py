@@ -1,11 +1,14 @@
 """A save whose answer is lost leaves nobody standing: the row is read again, and its step gone about again."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from ocppsec.certificates.reasons import Reason, ReasonCode
+from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms import astray
 from ocppsec.csms.renewer import RenewalSettings, Renewer
 from ocppsec.csms.upgrader import Upgrader
@@ -13,10 +16,11 @@ from ocppsec.link.errors import CallTimedOut
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.memory import MemoryStore
-from ocppsec.registry.records import NewStation, Upgrade, UpgradeStatus
+from ocppsec.registry.records import NewStation, Upgrade, UpgradeChange, UpgradeStatus
 from ocppsec.registry.store import StoreUnavailable
 from ocppsec.upgrades.plan import Deadlines, Plan, StationAtStart
 from ocppsec.upgrades.renewal import Terms
+from ocppsec.upgrades.states import Signing, decode_state, encode_state
 
 START = StationAtStart(profile=1, registered_serial="CP1", reported_serial="CP1")
 
@@ -64,6 +68,19 @@ class Station:
         self._silence.set_exception(CallTimedOut("a CALL", 30))
 
 
+class CaWithoutStore:
+    """Cannot look up the key at first; then somebody has to ask again."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def certify(self, identity, csr):
+        self.asked += 1
+        if self.asked == 1:
+            raise StoreUnavailable("locked")
+        return RefusedRequest((Reason(ReasonCode.UNREADABLE, "it is none"),))
+
+
 @pytest.fixture
 async def made(monkeypatch):
     monkeypatch.setattr(astray, "RETRY_SECONDS", 0)
@@ -79,10 +96,13 @@ async def made(monkeypatch):
         )
     )
     shared = {"emit": events.append, "now": lambda: datetime.now(UTC)}
-    upgrader = Upgrader(store, None, lambda _: station, **shared)
+    ca = CaWithoutStore()
+    upgrader = Upgrader(store, ca, lambda _: station, **shared)
     terms = RenewalSettings(terms=Terms(csr=0.05), check_seconds=3600)
-    renewer = Renewer(store, None, lambda _: station, settings=terms, **shared)
-    yield SimpleNamespace(store=store, station=station, upgrader=upgrader, renewer=renewer, events=events)
+    renewer = Renewer(store, ca, lambda _: station, settings=terms, **shared)
+    yield SimpleNamespace(
+        store=store, station=station, ca=ca, upgrader=upgrader, renewer=renewer, events=events
+    )
     await upgrader.stop()
     await renewer.stop()
 
@@ -110,6 +130,22 @@ def plan(**deadlines):
         root_hashes=(),
         organization="ACME",
         deadlines=Deadlines(**deadlines),
+    )
+
+
+def certificate():
+    now = datetime.now(UTC)
+    return CertificateRecord(
+        fingerprint="ab" * 32,
+        identity="CP1",
+        serial_number="1",
+        subject="",
+        public_key_sha256="cd" * 32,
+        not_before=now - timedelta(days=60),
+        not_after=now + timedelta(days=30),
+        state=CertificateState.ACTIVE,
+        issued_at=now - timedelta(days=60),
+        chain="",
     )
 
 
@@ -155,21 +191,7 @@ async def test_a_step_that_could_not_be_kept(made, when):
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_renewal_that_could_not_be_kept(made, when):
     """Nobody keeps it in memory for another than the row has; it gets stuck at its deadline, and is tried again."""
-    now = datetime.now(UTC)
-    await made.store.add_certificate(
-        CertificateRecord(
-            fingerprint="ab" * 32,
-            identity="CP1",
-            serial_number="1",
-            subject="",
-            public_key_sha256="cd" * 32,
-            not_before=now - timedelta(days=60),
-            not_after=now + timedelta(days=30),
-            state=CertificateState.ACTIVE,
-            issued_at=now - timedelta(days=60),
-            chain="",
-        )
-    )
+    await made.store.add_certificate(certificate())
     await made.renewer.renew("CP1")
     await until(lambda: _says(made.station.calls == ["TriggerMessage"]))
     getattr(made.store, when).add("save_renewal")
@@ -181,6 +203,48 @@ async def test_a_renewal_that_could_not_be_kept(made, when):
         return held is not None and held.version == row.version and (row.failures or made.station.calls[1:])
 
     await until(agrees)
+
+
+async def test_a_row_that_somebody_else_has_changed(made):
+    """Also without an outage: what is in memory is not what counts."""
+    begun = await made.upgrader.begin(upgrade(), plan(), START)
+    await made.store.add_certificate(certificate())
+    await until(lambda: _says(made.station.calls == ["GetVariables"]))
+    await made.store.save_upgrade(UpgradeChange(upgrade=begun))
+    made.station.time_is_over()
+    await until(lambda: _says(made.station.calls == ["GetVariables"] * 2))
+    await made.upgrader.stop()
+
+    await made.renewer.renew("CP1")
+    await until(lambda: _says("TriggerMessage" in made.station.calls))
+    row = (await made.store.renewals("CP1", limit=1))[0]
+    await made.store.save_renewal(row)
+    made.station.time_is_over()
+    await until(lambda: _says(made.station.calls[2:] == ["TriggerMessage"] * 2))
+
+
+async def test_a_renewal_that_was_begun_without_knowing(made):
+    """As with an upgrade."""
+    await made.store.add_certificate(certificate())
+    made.store.after.add("begin_renewal")
+    with pytest.raises(StoreUnavailable):
+        await made.renewer.renew("CP1")
+
+    await until(lambda: _says(made.station.calls == ["TriggerMessage"]))
+
+
+async def test_a_signature_without_a_store(made):
+    """Our CA asks the store whether it knows the key: asked again when that can be answered."""
+    await made.renewer.csr_received("CP1", "a request")
+    await until(lambda: _says(made.ca.asked == 2))
+
+    made.ca.asked = 0
+    begun = await made.upgrader.begin(upgrade(), plan(), START)
+    await made.upgrader.stop()
+    signing = Signing(progress=decode_state(begun.state).progress, csr="a request")
+    await made.store.save_upgrade(UpgradeChange(upgrade=replace(begun, state=encode_state(signing))))
+    await made.upgrader.start()
+    await until(lambda: _says(made.ca.asked >= 2))
 
 
 async def _says(what):
