@@ -16,6 +16,8 @@ from ocppsec.upgrades.campaign.window import is_open
 
 _PENDING: Final = frozenset({MemberStatus.PENDING})
 _CHARGING: Final = "charging"
+MOST_PASSED_OVER: Final = 300
+"""In one look: when a whole fleet is away, the rows of it are not written at once."""
 ACTIVE: Final = frozenset({CampaignStatus.RUNNING, CampaignStatus.WAITING})
 
 
@@ -73,6 +75,7 @@ class _Beginning:
         self._fresh = room(course.run, course.totals)
         self._flights = self._plan.rate.in_flight - course.totals.under_way
         self._opened: dict[str, bool] = {}
+        self._passed = 0
 
     def begin_some(self) -> None:
         roster = self._course.roster
@@ -87,6 +90,7 @@ class _Beginning:
             if obstacle is None:
                 self._begin(now)
             else:
+                self._passed += 1
                 self._wait_for(now, obstacle)
 
     def _due(self) -> list[Member]:
@@ -126,7 +130,8 @@ class _Beginning:
     def _goes_on(self, member: Member) -> bool:
         next_begin = self._course.run.next_begin
         early = next_begin is not None and next_begin > self._course.now
-        return self._flights > 0 and not early and (member.tries > 0 or self._fresh > 0)
+        room = self._flights > 0 and (member.tries > 0 or self._fresh > 0)
+        return room and not early and self._passed < MOST_PASSED_OVER
 
     def _obstacle(self, member: Member) -> str | None:
         if member.identity not in self._at.present:

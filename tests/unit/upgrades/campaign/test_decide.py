@@ -26,6 +26,7 @@ from ocppsec.upgrades.campaign.happenings import (
     Resume,
     Retry,
 )
+from ocppsec.upgrades.campaign.looking import MOST_PASSED_OVER
 from ocppsec.upgrades.campaign.plan import read_plan
 from ocppsec.upgrades.campaign.roster import Roster
 from ocppsec.upgrades.campaign.states import CampaignStatus as Status
@@ -617,6 +618,18 @@ def test_only_those_are_looked_at_again_whose_turn_it_is():
     assert campaign.status("CP0") is Member.PENDING
     campaign.happens(Look(present=set(), busy=set(), again=["CP0"]))
     assert campaign.status("CP0") is Member.AWAY
+
+
+def test_a_fleet_that_is_away():
+    """So many are passed over in one look; who is there behind them has its turn some looks later."""
+    campaign = Campaign(2 * MOST_PASSED_OVER + 1)
+    last = max(campaign.members.values(), key=lambda one: one.position).identity
+    campaign.away = set(campaign.members) - {last}
+    assert campaign.look(1) == []
+    assert sum(one.waiting_since is not None for one in campaign.members.values()) == MOST_PASSED_OVER
+    campaign.look(1)
+
+    assert campaign.look(1) == [last]
 
 
 # -- any course ---------------------------------------------------------------------------------------------
