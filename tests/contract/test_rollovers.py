@@ -100,3 +100,5 @@ async def test_what_stations_trust(store):
     assert (first.identity, second.identity, second.roots) == ("CP1", "CP2", '["x"]')
     assert await store.trust(after="CP1") == [second]
     assert await store.trust(limit=1) == [first]
+    assert await store.trust_of("CP2") == second
+    assert await store.trust_of("CP3") is None

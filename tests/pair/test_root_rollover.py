@@ -129,9 +129,13 @@ class Site:
         """On from wherever it is, each phase as soon as nobody is in the way."""
         if self.rollover.phase is None:
             await self.rollover.begin()
-        while self.rollover.phase not in (phase, None):
+        while self.rollover.phase not in (phase, Phase.WITHDRAW):
             await self.until_nobody_is_in_the_way()
             await self.rollover.forward(confirmed=True)
+
+    async def finish(self):
+        await self.go_to(Phase.WITHDRAW)
+        await self.until_over()
 
     async def until_over(self):
         await self.until(lambda: self.rollover.phase is None)
@@ -278,7 +282,7 @@ async def test_a_new_process_goes_on(site, phase):
     assert site.rollover.phase is phase
     assert (site.csms.authority.root_sha256, site.csms.authority.station_issuers_pem) == (served, trusted)
     await site.until(lambda: site.connected("TWO") and site.connected("THREE"))
-    await site.go_to(None)
+    await site.finish()
 
 
 async def test_upgrades_go_on_meanwhile(site):
@@ -287,7 +291,7 @@ async def test_upgrades_go_on_meanwhile(site):
         await site.go_to(phase)
         await site.add(f"CP{number}", to=3)
         await site.add(f"CHECKS{number}", to=3, traits=CHECKS)
-    await site.go_to(None)
+    await site.finish()
     await site.until(lambda: all(site.connected(identity) for identity in site.stations))
     assert {site.holds(identity) for identity in site.stations} == {(1, False)}
 

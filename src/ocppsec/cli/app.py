@@ -14,6 +14,7 @@ from ocppsec.cli.verbs.campaign import campaign
 from ocppsec.cli.verbs.config import config
 from ocppsec.cli.verbs.csr import csr
 from ocppsec.cli.verbs.onboarding import onboarding
+from ocppsec.cli.verbs.rotate import rotate, trust
 from ocppsec.cli.verbs.station import station
 
 app = typer.Typer(
@@ -27,7 +28,9 @@ app = typer.Typer(
 app.add_typer(station, name="station")
 app.add_typer(onboarding, name="onboarding")
 app.add_typer(campaign, name="campaign")
+ca.add_typer(rotate, name="rotate")
 app.add_typer(ca, name="ca")
+app.command("trust")(trust)
 app.add_typer(cert, name="cert")
 app.add_typer(csr, name="csr")
 app.add_typer(sim, name="sim")

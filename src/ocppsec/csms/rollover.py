@@ -8,24 +8,27 @@ each of them with the roots it may have.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 import msgspec.structs
 
+from ocppsec.certificates.authority_directory import AuthorityDamaged
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.generations import Generation, Turn
 from ocppsec.certificates.issue import IssueFailed
+from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.rollover_standings import Standings
 from ocppsec.csms.rollover_view import ADVICE, View, in_the_way, roots_of, view_of
 from ocppsec.csms.root_carrier import RolloverSettings, RootCarrier
 from ocppsec.csms.session import Session
 from ocppsec.csms.sessions import Sessions
+from ocppsec.csms.tls import BadMaterial
 from ocppsec.csms.trust import TrustBook
-from ocppsec.events import Emit, RolloverMoved, StoreUnavailable
+from ocppsec.events import Emit, RolloverMoved, ServerCertificatesRefused, StoreUnavailable
 from ocppsec.registry.records import Renewal, Rollover
 from ocppsec.registry.store import NotRegistered, RegistryError, RolloverInProgress, Store
 from ocppsec.upgrades.rollover import phases
@@ -133,8 +136,8 @@ class RootRollover:
                 await self.check()
             except RegistryError as error:
                 self._emit(StoreUnavailable(doing="a root rollover", reason=str(error)))
-            except BadInput:
-                continue  # somebody has moved it meanwhile
+            except BadInput as error:
+                self._emit(ServerCertificatesRefused(reason=error.reason))
 
     async def check(self) -> None:
         """See who has come to it, renew what hangs under the wrong root, and end a phase that ends by itself."""
@@ -177,6 +180,15 @@ class RootRollover:
         under = phases.issues_under(self._operation, identity, None if part is None else part.shows)
         return authority.generation(coming=under is Which.NEW)
 
+    async def ask(self, identity: str) -> None:
+        """Find out which roots a station has before something is settled for it, if it can be asked now."""
+        if self._operation is None or phases.goal_of(self._operation.phase) is None:
+            return
+        await self._aim()
+        part = self.carrier.part(identity)
+        if part is not None and part.shows is None:
+            await self.carrier.look_again([identity])
+
     # -- what happens to stations -----------------------------------------------------------------------
     def connected(self, session: Session) -> None:
         self.carrier.connected(session)
@@ -204,14 +216,11 @@ class RootRollover:
                 raise BadInput(self._own_hierarchy, "replace that root where it is made")
             if self._operation is not None:
                 raise RolloverInProgress("a root is being replaced already")
-            try:
+            with _told("no new root can be made"):
                 await _in_thread(self._files.prepare)
-            except IssueFailed as error:
-                raise BadInput(
-                    f"no new root can be made: {error}", "see docs/howto/root-rollover.md"
-                ) from error
             for turn in (Turn(serve_coming=True), Turn(serve_coming=True, crossed=True)):
-                await self._serves().rehearse(_loading(self._files, turn))
+                with _told("stations would refuse the new certificates"):
+                    await self._serves().rehearse(_loading(self._files, turn))
             at = self._now()
             operation = phases.enter(
                 Operation(entered_at=at.isoformat(), keep_keys=keep_keys), Phase.PREPARED, at=at.isoformat()
@@ -229,7 +238,7 @@ class RootRollover:
                 self._row = await self._store.begin_rollover(row)
                 self._operation = operation
 
-            await self._serves().switch(_loading(self._files, phases.turn_of(operation)), keep)
+            await self._switch(phases.turn_of(operation), keep)
             await self._take_up()
             self._emit(RolloverMoved(phase=operation.phase, before="", detail=""))
         return await self.status()
@@ -308,11 +317,13 @@ class RootRollover:
             self._emit(RolloverMoved(phase=phase, before=before, detail=detail))
             await self._end()
             return
-        await self._serves().switch(
-            _loading(self._files, phases.turn_of(entered)), lambda: self._keep(entered)
-        )
+        await self._switch(phases.turn_of(entered), lambda: self._keep(entered))
         self._emit(RolloverMoved(phase=phase, before=before, detail=detail))
         await self._aim()
+
+    async def _switch(self, turn: Turn, kept: Callable[[], Awaitable[None]]) -> None:
+        with _told("nothing has changed"):
+            await self._serves().switch(_loading(self._files, turn), kept)
 
     async def _keep(self, operation: Operation, *, ended: bool = False) -> None:
         assert self._row is not None
@@ -335,7 +346,8 @@ class RootRollover:
             last_act()
             return files.load(None)
 
-        await self._serves().switch(load, self._ended)
+        with _told("it is tried again"):
+            await self._serves().switch(load, self._ended)
 
     async def _last_act(self) -> Callable[[], None]:
         operation, files = self._open(), self._files
@@ -383,13 +395,11 @@ class RootRollover:
         async with self._lock:
             if self._operation is operation:
                 crossed = msgspec.structs.replace(operation, both_ways=True)
-                await self._serves().switch(
-                    _loading(self._files, phases.turn_of(crossed)), lambda: self._keep(crossed)
-                )
+                await self._switch(phases.turn_of(crossed), lambda: self._keep(crossed))
 
     def _open(self) -> Operation:
         if self._operation is None:
-            raise BadInput("no root is being replaced", "begin with: ocppsec ca rotate plan")
+            raise BadInput("no root is being replaced", "begin with: ocppsec ca rotate begin")
         return self._operation
 
     async def _ended_or_status(self) -> View:
@@ -407,6 +417,17 @@ def _allowed(found: Phase | Refused) -> Phase:
 
 def _loading(files: Files, turn: Turn | None) -> Callable[[], AuthorityFiles]:
     return lambda: files.load(turn)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What is wrong with the CA's files or the new certificates, as an operator is told it."""
+    try:
+        yield
+    except (IssueFailed, KeyUnusable, AuthorityDamaged, BadMaterial, OSError) as error:
+        raise BadInput(
+            f"{what}: {error}", "docs/howto/root-rollover.md says what each phase needs"
+        ) from error
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

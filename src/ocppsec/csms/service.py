@@ -36,8 +36,8 @@ from ocppsec.csms.foreign_status import ForeignStatus
 from ocppsec.csms.gate import Gate
 from ocppsec.csms.ground import Ground
 from ocppsec.csms.installed import InstalledCertificates
-from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.csms.interventions import Interventions
+from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
@@ -48,6 +48,7 @@ from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.request_book import RequestBook
 from ocppsec.csms.requests_desk import RequestsDesk
 from ocppsec.csms.rescue import Rescue, rescue
+from ocppsec.csms.rescuer import Rescuer
 from ocppsec.csms.revocations import Revocations
 from ocppsec.csms.rollover import RootRollover
 from ocppsec.csms.security import Security
@@ -156,7 +157,7 @@ class Csms:
         authority = await self.rollover.load()
         self.issuer = await loop.run_in_executor(None, self._open_issuer)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
-        self._build_offices(authority, hasher)
+        self._build_offices(hasher)
         self._build_entrance(hasher)
         await self.server_certificates.begin(authority)
         if self.issuer is not None:
@@ -178,7 +179,7 @@ class Csms:
             self._loops.append(loop.create_task(self.issuer.run()))
         self._started = True
 
-    def _build_offices(self, authority: AuthorityFiles, hasher: Hasher) -> None:
+    def _build_offices(self, hasher: Hasher) -> None:
         """Who does the work behind the doors."""
         settings = self.configuration
         pointers = Pointers.under(settings.public_url) if settings.public_url else None
@@ -227,6 +228,7 @@ class Csms:
             emit=self._emit,
             now=self._now,
         )
+        self.certificates.on_revoked_of = self.renewer.revoked
         self._ground = Ground()
         self.passwords = PasswordOffice(
             self.store,
@@ -256,9 +258,7 @@ class Csms:
                 self._call_pending,
                 self.passwords,
                 self.renewer,
-                InstalledCertificates(
-                    self._call_pending, lambda: self.rollover.generation_for("").root
-                ),
+                InstalledCertificates(self._call_pending, lambda: self.rollover.generation_for("").root),
                 organization=settings.organization,
                 roots=lambda: (self.rollover.generation_for("").root_pem,),
             ),
@@ -585,6 +585,18 @@ class Csms:
                 f"ocppsec onboarding show {identity}",
             )
         return await self._begin(station, to, upgrade_id=upgrade_id, deadlines=deadlines)
+
+    @property
+    def rescuer(self) -> Rescuer:
+        """What a person can have done for one station."""
+        return Rescuer(
+            self.store,
+            self.interventions,
+            begin=self.begin_upgrade,
+            give_up=self._upgrader.give_up,
+            hand_out=self.passwords.hand_out,
+            deadlines=self.configuration.upgrade_deadlines,
+        )
 
     async def begin_downgrade(self, identity: str, *, by: str, reason: str) -> Upgrade:
         """Take a station from profile 3 to 2, where it allows that (A00.FR.005); raises as `begin_upgrade` does."""

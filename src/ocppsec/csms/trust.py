@@ -17,7 +17,7 @@ from ocppsec.certificates.hash_data import CertificateHashData, HashAlgorithm, s
 from ocppsec.ocppj.messages import CertificateHashData as OnTheWire
 from ocppsec.ocppj.messages import CertificateHashDataChain, GetCertificateIdUse
 from ocppsec.registry.records import TrustReport
-from ocppsec.registry.store import Store
+from ocppsec.registry.store import NotRegistered, Store
 
 ALGORITHMS: tuple[HashAlgorithm, ...] = ("SHA256", "SHA384", "SHA512")
 
@@ -76,6 +76,13 @@ class TrustBook:
             generation is not None and is_root(named, generation)
             for generation in (authority.present, authority.coming)
         )
+
+    async def of(self, identity: str) -> Trust:
+        """What it said last; raises `NotRegistered` when that is nothing, as of a station removed meanwhile."""
+        report = await self._store.trust_of(identity)
+        if report is None:
+            raise NotRegistered(identity)
+        return self._trust(report, self._authority())
 
     async def page(self, *, after: str | None = None, limit: int = 100) -> list[Trust]:
         """What stations have said, ordered by identity."""

@@ -349,6 +349,9 @@ class Store(Protocol):
     async def save_trust(self, report: TrustReport) -> None:
         """Keep what a station said last; nothing when it was removed meanwhile."""
 
+    async def trust_of(self, identity: str) -> TrustReport | None:
+        """What a station said last."""
+
     async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
         """At most *limit* reports, ordered by identity, those behind *after*."""
 

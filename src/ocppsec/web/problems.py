@@ -15,7 +15,13 @@ from ocppsec.csms.certificate_office import UnknownCertificate
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.requests_desk import UnknownRequest
 from ocppsec.link.errors import CallRefused, CallTimedOut, LinkClosed
-from ocppsec.registry.store import AlreadyRegistered, NotRegistered, StoreUnavailable, UpgradeInProgress
+from ocppsec.registry.store import (
+    AlreadyRegistered,
+    NotRegistered,
+    RolloverInProgress,
+    StoreUnavailable,
+    UpgradeInProgress,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -31,6 +37,7 @@ TITLES = {
     "not-connected": "The station is not connected",
     "not-ready": "Not ready",
     "not-registered": "No such station",
+    "rollover-in-progress": "A root is being replaced already",
     "store-unavailable": "The store cannot be reached",
     "unauthorized": "Bearer token needed",
     "unknown-certificate": "No such certificate",
@@ -92,6 +99,13 @@ def of_refusal(error: Exception) -> Problem | None:
             return Problem(
                 409, "already-registered", "the identity or the serial number belongs to a station already"
             )
+        case RolloverInProgress():
+            return Problem(
+                409,
+                "rollover-in-progress",
+                "a root is being replaced already; there is never more than one",
+                advice="ocppsec ca rotate status tells where it stands",
+            )
         case UpgradeInProgress():
             return Problem(
                 409,
@@ -127,6 +141,7 @@ OURS = (
     UnknownRequest,
     NotRegistered,
     AlreadyRegistered,
+    RolloverInProgress,
     UpgradeInProgress,
     NotConnected,
     CallRefused,

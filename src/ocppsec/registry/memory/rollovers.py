@@ -58,6 +58,10 @@ class Rollovers(Base):
         if report.identity in self._stations:
             self._trust[report.identity] = report
 
+    async def trust_of(self, identity: str) -> TrustReport | None:
+        self._check_open()
+        return self._trust.get(identity)
+
     async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
         self._check_open()
         behind = sorted(identity for identity in self._trust if after is None or identity > after)

@@ -84,6 +84,12 @@ async def save_trust(connection: AsyncConnection, report: TrustReport) -> None:
         await connection.execute(insert(trust_reports), _values(report, _OF_REPORT))
 
 
+async def trust_of(connection: AsyncConnection, identity: str) -> TrustReport | None:
+    chosen = select(*(trust_reports.c[name] for name in _OF_REPORT))
+    row = (await connection.execute(chosen.where(trust_reports.c.identity == identity))).first()
+    return None if row is None else TrustReport(**row._mapping)  # noqa: SLF001
+
+
 async def trust(connection: AsyncConnection, after: str | None, limit: int) -> list[TrustReport]:
     chosen = select(*(trust_reports.c[name] for name in _OF_REPORT)).order_by(trust_reports.c.identity)
     if after is not None:

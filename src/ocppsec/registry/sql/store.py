@@ -359,6 +359,9 @@ class SqlStore:
     async def save_trust(self, report: TrustReport) -> None:
         await self._write(None, rollovers.save_trust, report)
 
+    async def trust_of(self, identity: str) -> TrustReport | None:
+        return await self._read(rollovers.trust_of, identity)
+
     async def trust(self, *, after: str | None = None, limit: int = 100) -> list[TrustReport]:
         return await self._read(rollovers.trust, after, limit)
 

@@ -234,7 +234,7 @@ def _because(what: str, standing: Standing) -> str:
 def forward(operation: Operation) -> Phase | Refused:
     following = _FORWARD.get(operation.phase)
     if following is None:
-        return Refused(f"the rollover is {operation.phase}", "ocppsec ca rotate plan begins another one")
+        return Refused(f"the rollover is {operation.phase}", "ocppsec ca rotate begin starts another one")
     return following
 
 
