@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography import x509
 
+from ocppsec.certificates.approval import Approval
 from ocppsec.certificates.hash_data import hash_data
 from ocppsec.certificates.hierarchy import create_hierarchy
 from ocppsec.certificates.issue import issue_server_certificate
@@ -29,7 +30,7 @@ from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory import MemoryStore
-from ocppsec.registry.records import Renewal, UpgradeStatus
+from ocppsec.registry.records import Renewal, RequestState, UpgradeStatus
 from ocppsec.registry.store import NotRegistered, StoreUnavailable
 from ocppsec.station import happenings as told
 from ocppsec.station.config import StationConfig, Traits
@@ -395,6 +396,116 @@ async def test_due_and_asked_for_in_one_moment(new_house):
     await renewer.csr_received(IDENTITY, csr)
     assert renewer.open(IDENTITY).id == "other"
     assert len(await house.store.open_renewals()) == 1
+
+
+# -- by a person --------------------------------------------------------------------------------------------
+async def waiting(house):
+    return await house.store.requests(state=RequestState.WAITING)
+
+
+async def test_a_renewal_waits_for_a_person(new_house):
+    """It waits over a restart with the old certificate in force, and goes on at once when a person says yes."""
+    house = await new_house(renewal=HASTE, approval=Approval.PERSON)
+    growing = asyncio.create_task(house.grow())
+    await house.until_async(lambda: waiting(house))
+    await house.csms.requests.approve((await waiting(house))[0].id)
+    await growing
+    first = await house.in_use()
+
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until_async(lambda: waiting(house))
+    await house.csms.stop()
+    await house.reopen()
+    await house.until(lambda: house.csms.connection(IDENTITY) is not None)
+    (row,) = await house.store.open_renewals()
+    (request,) = await waiting(house)
+    assert f"ocppsec csr approve {request.id}" in row.step
+    assert await house.in_use() == first
+    await house.until(
+        lambda: not house.csms.renewer._tasks or house.csms.renewer.open(IDENTITY).step == row.step
+    )
+
+    await house.csms.requests.approve(request.id)
+
+    await house.until(lambda: house.told("certificate-renewed"))
+    assert (await house.in_use()).fingerprint != first.fingerprint
+    assert len(await house.store.certificates(IDENTITY)) == 2
+
+
+async def test_a_denied_renewal_is_left_alone(new_house):
+    """It is stuck with the person's words, and not tried again before a person says so."""
+    house = await new_house(renewal=HASTE, approval=Approval.PERSON)
+    growing = asyncio.create_task(house.grow())
+    await house.until_async(lambda: waiting(house))
+    await house.csms.requests.approve((await waiting(house))[0].id)
+    await growing
+
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until_async(lambda: waiting(house))
+    await house.csms.requests.deny((await waiting(house))[0].id, "it is sold")
+    await house.until(lambda: house.told("renewal-stuck"))
+    await house.csms.renewer.check()
+    (row,) = await house.store.open_renewals()
+    assert (row.reason, row.deadline) == ("a person denied it: it is sold", None)
+
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until_async(lambda: waiting(house))
+
+
+async def test_an_unasked_request_is_delivered_when_a_person_says_yes(new_house):
+    """A03 on profile 2: nobody but the station waits for it, and it gets its certificate all the same."""
+    house = await new_house(renewal=HASTE, approval=Approval.FIRST)
+    added = await house.csms.add_station(IDENTITY, serial_number="SN-1")
+    house.switch_on(added.generated_password)
+    await house.station.until(lambda station: station.accepted, timeout=10)
+    begun = await house.csms.begin_upgrade(IDENTITY, 2)
+    await house.until_async(lambda: house._ended(begun.id))
+    name = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "OrganizationName"}}
+    await house.csms.call(
+        IDENTITY, "SetVariables", {"setVariableData": [{**name, "attributeValue": "CSO"}]}, timeout=5
+    )
+    await house.csms.call(
+        IDENTITY, "TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}, timeout=5
+    )
+    await house.until_async(lambda: waiting(house))
+    assert await house.store.certificates(IDENTITY) == []
+
+    await house.csms.requests.approve((await waiting(house))[0].id)
+
+    await house.until_async(lambda: house.store.certificates(IDENTITY))
+
+
+async def test_a_renewal_of_what_was_revoked_ends(new_house):
+    """It does not wait for ever for a station that cannot come back; also when it was revoked while we were away."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    first = await house.in_use()
+    house.station.stop()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    await house.csms.renewer.renew(IDENTITY)
+    house.csms.certificates.on_revoked_of = lambda _: None  # killed in between
+    await house.csms.certificates.revoke(first.fingerprint, "keyCompromise")
+    assert (await house.store.open_renewals())[0].step == "waits for the station"
+
+    await house.csms.stop()
+    await house.reopen()
+
+    await house.until(lambda: house.told("renewal-ended"))
+    (row,) = await house.store.renewals(IDENTITY)
+    assert (row.open, row.reason) == (False, "its certificate was revoked")
+
+
+async def test_a_renewal_ends_when_it_is_revoked(new_house):
+    """At once, while it waits for the station."""
+    house = await new_house(renewal=HASTE)
+    await house.grow()
+    first = await house.in_use()
+    house.station.stop()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    await house.csms.renewer.renew(IDENTITY)
+    await house.csms.certificates.revoke(first.fingerprint, "keyCompromise")
+    await house.until(lambda: house.told("renewal-ended"))
+    assert await house.store.open_renewals() == []
 
 
 async def test_a_removed_station_has_no_renewal(new_house):
