@@ -52,6 +52,7 @@ class Wanted:
     as_json: bool
     report: Path | None
     each: bool = False
+    meter: float = 0.0
 
 
 def run(wanted: Wanted) -> None:
@@ -60,7 +61,7 @@ def run(wanted: Wanted) -> None:
         url=wanted.url.rstrip("/"),
         profile=None if wanted.profile is None else SecurityProfile(wanted.profile),
         roots=tuple(pem_in(root) for root in wanted.roots),
-        traits=traits_of(wanted.organization, wanted.edition),
+        traits=replace(traits_of(wanted.organization, wanted.edition), meter_seconds=wanted.meter),
         pace=wanted.pace,
         state=wanted.state.expanduser() if wanted.state else None,
     )

@@ -114,6 +114,10 @@ def sim_fleet(
     pace: Annotated[
         float, typer.Option(min=0, help="How long a second of the waits between attempts lasts.")
     ] = 1.0,
+    meter: Annotated[
+        float,
+        typer.Option(min=0, metavar="S", help="Charge all the time, with a TransactionEvent every S seconds."),
+    ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="The report in JSON.")] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report there too, in JSON.")
@@ -149,5 +153,6 @@ def sim_fleet(
             as_json=json,
             report=report,
             each=each,
+            meter=meter,
         )
     )

@@ -11,6 +11,7 @@ class Duty(Enum):
     ASK_AGAIN = auto()
     RENEW = auto()
     PING = auto()
+    METER = auto()
 
 
 class Calendar:

@@ -59,6 +59,8 @@ class Traits:
     """Variables its device model does not have, such as ``OCPPCommCtrlr.NetworkConfigurationPriority``."""
     follows_clock: bool = True
     """Sets its clock by the CSMS."""
+    meter_seconds: float = 0.0
+    """A vehicle is always charging, and a TransactionEvent says so this often; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

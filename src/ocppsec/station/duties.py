@@ -32,6 +32,7 @@ from ocppsec.ocppj.times import to_wire
 from ocppsec.station import happenings as told
 from ocppsec.station.calendar import Calendar, Duty
 from ocppsec.station.certification import Certification
+from ocppsec.station.charging import Charging
 from ocppsec.station.inner import Inner
 from ocppsec.station.reply import SendLog, SendReport
 from ocppsec.station.reports import pages
@@ -56,6 +57,7 @@ class Duties:
         self._confirmed = confirmed
         self.calendar = Calendar()
         self.certification = Certification(inner, self.calendar, self._call)
+        self.charging = Charging(inner, self.calendar, self._call_plainly)
 
     # -- the calendar -------------------------------------------------------------------------------------
     def until_next(self) -> float | None:
@@ -72,6 +74,7 @@ class Duties:
         if self._inner.registration == RegistrationStatus.ACCEPTED:
             self.calendar.at(Duty.HEARTBEAT, self._inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
             self.certification.schedule_renewal()
+            self.charging.schedule()
         else:
             self.calendar.at(Duty.BOOT, 0)
         self.certification.resume()
@@ -94,6 +97,8 @@ class Duties:
                 return self.certification.renew
             case Duty.PING:
                 return self._ping
+            case Duty.METER:
+                return self.charging.tell
 
     # -- one CALL -----------------------------------------------------------------------------------------
     async def _call(self, request: Request) -> Response | None:
@@ -168,6 +173,7 @@ class Duties:
             inner.keep(inner.kept.but(variables=written))
         self.calendar.at(Duty.HEARTBEAT, inner.number("OCPPCommCtrlr", "HeartbeatInterval"))
         self.certification.schedule_renewal()
+        self.charging.schedule()
         await self._send_status()
 
     async def _send_status(self) -> None:

@@ -51,6 +51,8 @@ class Inner:
         """A signing request under way; a lost connection does not end it."""
         self.ask_again_at = 0.0
         """Loop time at which it leaves again."""
+        self.transaction: tuple[str, int] | None = None
+        """The one under way, and the number of its next event."""
         self.slot = self.kept.priority[0]
         self.booted_slots: dict[int, NetworkConnectionProfile] = {}
         """The slots as they were at the last reboot: overwriting one has no effect before the next (B09)."""
@@ -73,6 +75,7 @@ class Inner:
         self.booted_priority = self.kept.priority
         self.registration = None
         self.asking = None
+        self.transaction = None
 
     def prune(self) -> None:
         """After the profile rose: no slot with a lower one is dialled any more, reboot or not (A05.FR.06)."""

@@ -1,6 +1,7 @@
 """What a station sends unasked, against a CSMS that is a dict of answers."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from ocppsec.ocppj.schemas import check_request
 from ocppsec.ocppj.times import to_wire
 from ocppsec.station import happenings as told
 from ocppsec.station.calendar import Duty
+from ocppsec.station.charging import LONGEST
 from ocppsec.station.config import Traits
 from ocppsec.station.duties import Duties
 from ocppsec.station.inner import Inner
@@ -454,3 +456,34 @@ async def test_the_upload_of_a_log_is_told(inner, answers, retries, expected):
         )
     assert [payload for _, payload in csms.calls] == [{"status": one, "requestId": 7} for one in expected]
     assert left == []
+
+
+# -- charging -----------------------------------------------------------------------------------------------
+async def test_a_vehicle_that_is_always_charging(world, inner):
+    """E01, E02, E06: one transaction after the other, each numbered from 0 without a gap, over a reconnect too."""
+    inner.config = replace(inner.config, traits=Traits(meter_seconds=0.01))
+    inner.registration = RegistrationStatus.ACCEPTED
+    told_of = []
+    for _ in range(3):  # connections
+        csms = ScriptedCsms()
+        duties = Duties(inner, csms, lambda: None)
+        duties.begin()
+        for _ in range(10):
+            await duties.charging.tell()
+        told_of += [payload for action, payload in csms.calls if action == "TransactionEvent"]
+    assert Duty.METER in duties.calendar
+    numbers = [event["seqNo"] for event in told_of]
+    assert numbers == [*range(LONGEST), *range(10)]
+    assert [event["eventType"] for event in told_of][:: LONGEST - 1] == ["Started", "Ended"]
+    assert len({event["transactionInfo"]["transactionId"] for event in told_of}) == 2
+
+    inner.reload()
+    assert inner.transaction is None
+
+
+async def test_most_stations_charge_nobody(inner):
+    """Nothing is scheduled where the kind does not charge."""
+    inner.registration = RegistrationStatus.ACCEPTED
+    duties = Duties(inner, ScriptedCsms(), lambda: None)
+    duties.begin()
+    assert Duty.METER not in duties.calendar
