@@ -11,12 +11,20 @@ from ocppsec.certificates.hash_data import CertificateHashData
 from ocppsec.csms.campaigner import Campaigner, UnknownCampaign
 from ocppsec.csms.dry_run import facts_of
 from ocppsec.csms.errors import BadInput
+from ocppsec.csms.held import Rota
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.open import open_store
-from ocppsec.registry.records import BootFacts, NewStation, Upgrade, UpgradeChange, UpgradeStatus
+from ocppsec.registry.records import (
+    BootFacts,
+    CampaignChange,
+    NewStation,
+    Upgrade,
+    UpgradeChange,
+    UpgradeStatus,
+)
 from ocppsec.registry.store import StoreUnavailable, UpgradeInProgress
-from ocppsec.upgrades.campaign.happenings import Abort, Pause, Resume, Retry
+from ocppsec.upgrades.campaign.happenings import Abort, Finish, Pause, Resume, Retry
 from ocppsec.upgrades.campaign.plan import read_plan
 from ocppsec.upgrades.plan import Deadlines
 from ocppsec.upgrades.states import Done, Failed, encode_state
@@ -446,3 +454,204 @@ async def test_the_id_of_an_upgrade_is_taken(fleet):
     await fleet.begin_upgrade("CP1", 2, upgrade_id="u1")
     with pytest.raises(UpgradeInProgress):
         await fleet.begin_upgrade("CP1", 2, upgrade_id="u2")
+
+
+# -- late comers --------------------------------------------------------------------------------------------
+async def test_late_comers_are_found_page_by_page(fleet, monkeypatch):
+    """However a station came to match, it joins when its page has its turn; who cannot be helped does not."""
+    monkeypatch.setattr("ocppsec.csms.late_comers.PAGE", 2)
+    await fleet.add("CP1", site="de")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN | {"select": "site=de", "continuous": True}))
+    await fleet.add("CP2", site="de")
+    await fleet.add("CP3", profile=2, site="de")
+    await fleet.add("CP4", site="fr")
+    await fleet.add("CP5", site="fr")
+    await fleet.store.set_labels("CP5", {"site": "de"})
+    for _ in range(10):
+        await look(fleet, campaigner)
+
+    assert sorted(await statuses(fleet, campaign)) == ["CP1", "CP2", "CP5"]
+    assert len(fleet.begun) == 3
+    assert [line.what for line in await fleet.store.campaign_lines(campaign.id)] == ["begun", "late", "late"]
+
+
+async def test_late_comers_after_a_restart(fleet):
+    """Who came to match while no process was there joins all the same, once."""
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN | {"continuous": True}))
+    await fleet.add("CP1")
+    for _ in range(3):
+        await look(fleet, await new(fleet), 3)
+    assert list(await statuses(fleet, campaign)) == ["CP1"]
+    assert len(fleet.begun) == 1
+    campaigner = await new(fleet)
+    assert (await campaigner.tell(campaign.id, Finish())).status == "running"
+    await fleet.add("CP2")
+    await look(fleet, campaigner, 3)
+
+    assert list(await statuses(fleet, campaign)) == ["CP1"]
+
+
+async def test_until_is_over(fleet):
+    """A time that has passed already is a mistake."""
+    over = (START - timedelta(seconds=1)).isoformat()
+    with pytest.raises(BadInput, match="until is over"):
+        await (await new(fleet)).begin(read_plan(PLAN | {"continuous": True, "until": over}))
+
+
+# -- what a plan says -----------------------------------------------------------------------------------------
+async def test_not_while_charging(fleet):
+    """Who is known to charge is not begun; who is not known to is."""
+    for identity, known in (("CP1", True), ("CP2", False), ("CP3", None)):
+        await fleet.add(identity)
+        fleet.charges[identity] = known
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    assert (await statuses(fleet, campaign)) == {"CP1": "pending", "CP2": "running", "CP3": "running"}
+    fleet.charges["CP1"] = False
+    await look(fleet, campaigner)
+
+    assert (await statuses(fleet, campaign))["CP1"] == "running"
+
+
+async def test_deadlines(fleet):
+    """The plan's go over those of the configuration; the others stay."""
+    fleet.configuration = SimpleNamespace(upgrade_deadlines=Deadlines(csr=11, boot=12))
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    await campaigner.begin(read_plan(PLAN | {"deadlines": {"boot": "1h"}}))
+    await look(fleet, campaigner)
+
+    assert fleet.deadlines == [Deadlines(csr=11, boot=3600)]
+
+
+# -- rows of other versions -----------------------------------------------------------------------------------
+async def stored_by_another(fleet, change):
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    row = await fleet.store.campaign(campaign.id)
+    (member,) = await fleet.store.campaign_members(campaign.id)
+    await fleet.store.save_campaign(change(row, member))
+    return campaign
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda row, _: CampaignChange(campaign=replace(row, state=row.state.replace('"version":2', '"version":9'))),
+            id="a later version",
+        ),
+        pytest.param(lambda row, _: CampaignChange(campaign=replace(row, state="{}")), id="nothing"),
+        pytest.param(
+            lambda row, member: CampaignChange(campaign=row, members=(replace(member, state="x"),)),
+            id="a station of it",
+        ),
+    ],
+)  # fmt: skip
+async def test_one_row_does_not_keep_the_doors_shut(fleet, change):
+    """What another version wrote is given up with a reason, the others go on, and nobody can try it again."""
+    campaign = await stored_by_another(fleet, change)
+    await fleet.add("CP2")
+    other = await (await new(fleet)).begin(read_plan(PLAN | {"select": "identity=CP2"}))
+    campaigner = await new(fleet)
+
+    ended = await fleet.store.campaign(campaign.id)
+    assert (ended.status, ended.ended_at) == ("aborted", fleet.now)
+    assert "begin it again" in ended.reason
+    await look(fleet, campaigner)
+    assert await statuses(fleet, other) == {"CP2": "running"}
+    with pytest.raises(BadInput, match="another version"):
+        await campaigner.tell(campaign.id, Retry())
+    assert [one.can for one in (await campaigner.plan(read_plan(PLAN))).stations] == [True, True]
+
+
+async def test_rows_of_the_first_version(fleet):
+    """A campaign that was kept before there were kinds goes on."""
+    await fleet.add("CP1")
+    campaign = await (await new(fleet)).begin(read_plan(PLAN))
+    first = (
+        '{"plan":{"to":2,"select":"all","name":"","phases":[{"name":"","stations":null,"percent":100.0,"soak":0.0,'
+        '"gate":"automatic","stop_at":null}],"rate":{"per_minute":6000.0,"most_per_minute":null,"grow_after":10,'
+        '"in_flight":20},"window":null,"stop":{"failed":null,"failed_percent":5.0,"at_least":20,"lost":99},"retry":'
+        '{"failed":0,"lost":0,"pause":600.0},"wait":{"away":86400.0}},"status":"running","reason":"","phase":0,'
+        '"soaking_since":null,"approved":false,"rate":6000.0,"streak":0,"next_begin":null,"forgiven":{"done":0,'
+        '"failed":0,"lost":0},"phase_base":{"done":0,"failed":0,"lost":0}}'
+    )
+    await fleet.store.save_campaign(CampaignChange(campaign=replace(campaign, state=first)))
+    await look(fleet, await new(fleet))
+
+    assert await statuses(fleet, campaign) == {"CP1": "running"}
+
+
+async def test_an_upgrade_of_another_version(fleet):
+    """An upgrade that failed, and whose state cannot be read, has failed: not lost, and the campaign goes on."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    upgrade = await fleet.store.upgrade(fleet.begun[0])
+    failed = replace(upgrade, status=UpgradeStatus.FAILED, reason="why", state="{}", ended_at=fleet.now)
+    await fleet.store.save_upgrade(UpgradeChange(upgrade=failed))
+    await look(fleet, campaigner)
+
+    assert await statuses(fleet, campaign) == {"CP1": "failed"}
+
+
+# -- the store, and others on it ------------------------------------------------------------------------------
+async def test_somebody_else_saved_it_and_the_store_is_away(fleet):
+    """An outage in the moment in which the rows are read again loses no campaign."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await fleet.store.save_campaign(CampaignChange(campaign=await fleet.store.campaign(campaign.id)))
+    really = fleet.store.campaign
+
+    async def away(_):
+        raise StoreUnavailable("locked")
+
+    fleet.store.campaign = away
+    await look(fleet, campaigner)
+    assert fleet.begun == []
+    fleet.store.campaign = really
+    await look(fleet, campaigner)
+    await look(fleet, campaigner)
+    assert len(fleet.begun) == 1
+
+
+async def test_one_that_cannot_begin_holds_nobody_up(fleet):
+    """An outage at one of many is told, and those beside it have begun; the next look begins the rest."""
+    for number in range(5):
+        await fleet.add(f"CP{number}")
+    really, failing = fleet.begin_upgrade, ["CP2"]
+
+    async def begin_upgrade(identity, to, **more):
+        if identity in failing:
+            raise StoreUnavailable("locked")
+        return await really(identity, to, **more)
+
+    fleet.begin_upgrade = begin_upgrade
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    assert len(fleet.begun) == 4
+    failing.clear()
+    await look(fleet, campaigner)
+
+    assert len(set(fleet.begun)) == len(fleet.begun) == 5
+    assert set((await statuses(fleet, campaign)).values()) == {"running"}
+
+
+def test_in_turn_all_of_them():
+    """Some at a time, and everybody once before anybody twice; who has left is left out."""
+    rota, members = Rota(), dict.fromkeys("abcde")
+    taken = [rota.take(members, 2) for _ in range(3)]
+    assert taken == [["a", "b"], ["c", "d"], ["e"]]
+    first = rota.take(members, 2)
+    del members["c"]
+
+    assert [first, rota.take(members, 2), rota.take(members, 9)] == [["a", "b"], ["d"], ["e"]]
