@@ -116,7 +116,9 @@ def sim_fleet(
     ] = 1.0,
     meter: Annotated[
         float,
-        typer.Option(min=0, metavar="S", help="Charge all the time, with a TransactionEvent every S seconds."),
+        typer.Option(
+            min=0, metavar="S", help="Charge all the time, with a TransactionEvent every S seconds."
+        ),
     ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="The report in JSON.")] = False,
     report: Annotated[

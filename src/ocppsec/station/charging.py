@@ -14,6 +14,11 @@ from ocppsec.station.inner import Inner
 LONGEST = 20
 """TransactionEvents of one transaction."""
 _WH_EACH = 125.0
+_FIRST, _NEXT, _LAST = (
+    ("Started", "CablePluggedIn"),
+    ("Updated", "MeterValuePeriodic"),
+    ("Ended", "EVDeparted"),
+)
 
 
 class Charging:
@@ -41,14 +46,15 @@ class Charging:
         inner = self._inner
         transaction, number = inner.transaction or (inner.new_id()[:36], 0)
         last = number + 1 >= LONGEST
+        kind, trigger = _LAST if last else _NEXT if number else _FIRST
         inner.transaction = None if last else (transaction, number + 1)
         now = to_wire(inner.now())
         await self._call(
             "TransactionEvent",
             {
-                "eventType": "Ended" if last else "Updated" if number else "Started",
+                "eventType": kind,
                 "timestamp": now,
-                "triggerReason": "EVDeparted" if last else "MeterValuePeriodic" if number else "CablePluggedIn",
+                "triggerReason": trigger,
                 "seqNo": number,
                 "transactionInfo": {"transactionId": transaction},
                 "evse": {"id": 1, "connectorId": 1},
