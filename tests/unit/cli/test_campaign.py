@@ -21,6 +21,27 @@ def test_one_grammar(tmp_path):
     }
 
 
+def test_a_root_comes_from_a_file(tmp_path):
+    """A root named in the plan lies beside it; one named on the command line lies where the person is."""
+    (tmp_path / "root.pem").write_text("PEM")
+    file = tmp_path / "plan.toml"
+    file.write_text(
+        'kind = "install-root"\nselect = "all"\n[root]\nfile = "root.pem"\nuse = "V2GRootCertificate"\n'
+    )
+    expected = {"pem": "PEM", "use": "V2GRootCertificate"}
+    assert read_plan(file, None, None, [])["root"] == expected
+    said = read_plan(None, "all", None, [], kind="withdraw-root", root=tmp_path / "root.pem")
+    assert said == {"kind": "withdraw-root", "select": "all", "root": {"pem": "PEM"}}
+
+
+def test_a_moment(tmp_path):
+    """A moment in TOML goes to the API as text, with its offset."""
+    file = tmp_path / "plan.toml"
+    file.write_text("to = 2\ncontinuous = true\nuntil = 2027-01-31T06:00:00+01:00\n")
+
+    assert read_plan(file, None, None, [])["until"] == "2027-01-31T06:00:00+01:00"
+
+
 @pytest.mark.parametrize(
     ("text", "settings"),
     [

@@ -1,11 +1,14 @@
 """Campaigns over HTTP."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from ocppsec.certificates.hash_data import CertificateHashData
 from ocppsec.csms.campaigner import Campaigner
+from ocppsec.registry.records import CampaignChange
+from ocppsec.web.evidence_page import page
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PLAN = {"to": 2, "select": "site=de", "name": "north", "phases": [{"percent": 100, "soak": "10m"}]}
@@ -140,3 +143,46 @@ async def test_what_cannot_begin(fleet, problem, change):
     refused = problem(await fleet.ask("POST", "/api/v1/campaigns", json=PLAN | change))
     assert refused["type"] == "urn:ocppsec:problem:bad-input"
     assert (await fleet.ask("GET", "/api/v1/campaigns")).json() == {"campaigns": []}
+
+
+# -- other kinds ----------------------------------------------------------------------------------------------
+async def test_a_kind_that_raises_nobody(fleet):
+    """It is told by its kind and its goal; its errands are no upgrades."""
+    body = {"kind": "passwords", "select": "all", "phases": [{"percent": 100}]}
+    planned = (await fleet.ask("POST", "/api/v1/campaigns/plan", json=body)).json()
+    assert planned["goal"] == "given a new password"
+    begun = await fleet.ask("POST", "/api/v1/campaigns", json=body)
+    shown = (await fleet.ask("GET", begun.headers["location"])).json()
+
+    assert (shown["kind"], shown["to"], shown["goal"]) == ("passwords", None, "given a new password")
+    assert shown["late_comers"] is False
+    stations = (await fleet.ask("GET", f"{begun.headers['location']}/stations")).json()["stations"]
+    assert {one["upgrade"] for one in stations} == {one["errand"] for one in stations} == {None}
+
+
+async def test_a_continuous_campaign(fleet, problem):
+    """It may begin with nobody, takes late comers until it is finished, and then is over."""
+    body = PLAN | {"select": "site=nowhere", "continuous": True, "until": "2027-01-31T06:00:00+01:00"}
+    begun = await fleet.ask("POST", "/api/v1/campaigns", json=body)
+    assert (begun.status_code, begun.json()["late_comers"]) == (201, True)
+    assert begun.json()["until"] == "2027-01-31T06:00:00+01:00"
+    finished = await fleet.ask("POST", f"{begun.headers['location']}/finish")
+    assert finished.json()["late_comers"] is False
+    assert problem(await fleet.ask("POST", f"{begun.headers['location']}/finish"))["status"] == 400
+
+
+async def test_a_campaign_of_another_version(fleet):
+    """It is listed and shown as far as it can be read, with why it was given up."""
+    campaign = (await fleet.ask("POST", "/api/v1/campaigns", json=PLAN)).json()["id"]
+    store = fleet.csms.store
+    row = replace(await store.campaign(campaign), state="{}", status="aborted", reason="another version")
+    members = [replace(one, state="{}") for one in await store.campaign_members(campaign)]
+    await store.save_campaign(CampaignChange(campaign=row, members=tuple(members)))
+    (listed,) = (await fleet.ask("GET", "/api/v1/campaigns")).json()["campaigns"]
+    stations = (await fleet.ask("GET", f"/api/v1/campaigns/{campaign}/stations")).json()["stations"]
+    evidence = (await fleet.ask("GET", f"/api/v1/campaigns/{campaign}/evidence")).json()
+
+    assert (listed["status"], listed["reason"]) == ("aborted", "another version")
+    assert [one["status"] for one in stations] == ["pending", "skipped"]
+    assert (evidence["campaign"]["kind"], len(evidence["stations"])) == (None, 2)
+    assert "another version" in page(evidence)

@@ -3,6 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from ocppsec.certificates.hierarchy import create_hierarchy
+from ocppsec.certificates.pem import write_chain
+from ocppsec.csms.errands.notes import Notes, encode
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.records import (
@@ -11,6 +16,8 @@ from ocppsec.registry.records import (
     Campaign,
     CampaignLine,
     CampaignMember,
+    Errand,
+    ErrandStatus,
     Upgrade,
     UpgradeStatus,
     UpgradeStep,
@@ -123,6 +130,54 @@ async def test_of_a_campaign(world, problem):
     assert found["stations"][1]["evidence"] is None
     assert "hash" not in answer.text.replace("hashes", "")
     assert problem(await world.ask("GET", "/api/v1/campaigns/x/evidence"))["status"] == 404
+
+
+async def test_of_another_kind(world):
+    """An errand is told with its steps and what the doors saw meanwhile; a root by its hash and use."""
+    await fill(world)
+    store = world.csms.store
+    root = create_hierarchy(organization="Other", now=NOW).root.certificate
+    notes = Notes().noted(NOW, "install", HOSTILE).noted(NOW, "done")
+    errand = Errand(
+        id="c2-0-1",
+        identity="CP1",
+        kind="install-root",
+        status=ErrandStatus.DONE,
+        reason="",
+        state=encode(notes),
+        version=0,
+        started_at=NOW,
+        ended_at=NOW + timedelta(minutes=1),
+    )
+    await store.begin_errand(errand)
+    plan = read_plan(
+        {"kind": "install-root", "select": "all", "root": {"pem": write_chain((root,))}, "name": "the root"}
+    )
+    member = Member(identity="CP1", position=0, status=MemberStatus.DONE, tries=1)
+    row = CampaignMember(
+        identity="CP1", position=0, status=member.status, reason="", state=encode_member(member)
+    )
+    campaign = Campaign(
+        id="c2",
+        name="the root",
+        target=None,
+        status="done",
+        reason="",
+        state=encode_run(begin(plan)),
+        version=0,
+        started_at=NOW,
+    )
+    await store.begin_campaign(campaign, [row])
+    found = (await world.ask("GET", "/api/v1/campaigns/c2/evidence")).json()
+
+    assert found["campaign"]["root_sha256"] == root.fingerprint(SHA256()).hex()
+    assert found["campaign"]["root_use"] == "CSMSRootCertificate"
+    evidence = found["stations"][0]["evidence"]
+    assert [one["step"] for one in evidence["steps"]] == ["install", "done"]
+    assert [one["presented"].rpartition(" at ")[2] for one in evidence["connections"]] == ["0.5"]
+    text = page(found)
+    assert "<h1>Campaign the root: stations given the root</h1>" in text
+    assert HOSTILE not in text
 
 
 class Tags(HTMLParser):

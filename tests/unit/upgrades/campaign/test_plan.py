@@ -36,6 +36,10 @@ failed = 1
 pause = "10m"
 [wait]
 away = "1d"
+charging = "2d"
+answer = "30m"
+[deadlines]
+boot = "1h"
 """
 
 
@@ -44,6 +48,7 @@ def test_a_full_plan():
     plan = read_plan(tomllib.loads(FULL))
 
     assert plan.phases[0] == Phase(name="canary", stations=5, soak=7200.0, gate="person", stop_at=1)
+    assert (plan.wait.charging, plan.wait.answer, plan.deadlines) == (172_800.0, 1800.0, {"boot": 3600.0})
     assert (plan.retry.pause, plan.wait.away, plan.stop.lost, plan.rate.in_flight) == (600.0, 86_400.0, 2, 40)
 
 
@@ -85,6 +90,28 @@ def test_defaults_are_careful():
         pytest.param({"window": {"hours": "01:00-02:00", "timezone": "Mars"}}, "Mars", id="time zone"),
         pytest.param({"window": {"hours": "01:00-02:00", "days": []}}, "never open", id="no day"),
         pytest.param({"name": "a\nb"}, "printable", id="name"),
+        pytest.param({"to": None}, "to is required", id="raise to nowhere"),
+        pytest.param({"kind": "raze"}, "raze", id="kind"),
+        pytest.param({"kind": "renew"}, "to belongs", id="renew to a profile"),
+        pytest.param({"kind": "renew", "to": None, "deadlines": {"csr": 9}}, "wait.answer", id="deadlines"),
+        pytest.param({"deadlines": {"crs": 9}}, "unknown crs", id="a deadline with a typing error"),
+        pytest.param({"deadlines": {"csr": "soon"}}, "csr is a duration", id="a deadline that is none"),
+        pytest.param({"root": {"pem": "x"}}, "belongs to", id="a root to raise"),
+        pytest.param({"kind": "install-root", "to": None}, "root is required", id="no root"),
+        pytest.param(
+            {"kind": "install-root", "to": None, "root": {"file": "x"}},
+            "file",
+            id="the server reads no files",
+        ),
+        pytest.param(
+            {"kind": "install-root", "to": None, "root": {"pem": "x" * 10_001}}, "at most", id="a long root"
+        ),
+        pytest.param(
+            {"kind": "install-root", "to": None, "root": {"pem": "x", "use": "y"}}, "use", id="a use"
+        ),
+        pytest.param({"until": "2027-01-01T00:00:00Z"}, "continuous", id="a snapshot until"),
+        pytest.param({"continuous": True, "until": "2027-01-01T00:00:00"}, "offset", id="no offset"),
+        pytest.param({"charging": "maybe"}, "maybe", id="charging"),
     ],
 )
 def test_what_is_refused(change, says):
@@ -94,7 +121,7 @@ def test_what_is_refused(change, says):
 
 
 def test_a_plan_says_what_it_wants():
-    """Selection and profile are not guessed."""
+    """Selection and profile are not guessed, nor the kind of what has neither."""
     for missing in ({"to": 3}, {"select": "all"}):
         with pytest.raises(BadPlan, match="required"):
             read_plan(missing)
