@@ -44,6 +44,8 @@ class RolloverSettings:
     """Stations that are called, or sent away, at the same time."""
     proof_seconds: float = 60.0
     """How long the stations have to show once more what they have, before something relies on it."""
+    return_seconds: float = 5.0
+    """How long one of these that hangs up meanwhile has to come back."""
 
 
 @dataclass(slots=True)
@@ -193,19 +195,17 @@ class RootCarrier:
         self.wake()
         try:
             async with asyncio.timeout(self._settings.proof_seconds):
-                while any(self._is_under_way(identity) for identity in asked):
+                while unproven := [identity for identity in asked if self._is_unproven(identity)]:
                     self._changed.clear()
-                    await self._changed.wait()
+                    there = any(self._can_be_called(identity) for identity in unproven)
+                    async with asyncio.timeout(None if there else self._settings.return_seconds):
+                        await self._changed.wait()
         except TimeoutError:
             return
 
-    def _is_under_way(self, identity: str) -> bool:
+    def _is_unproven(self, identity: str) -> bool:
         running = self._running.get(identity)
-        return (
-            running is not None
-            and not isinstance(running.state, Settled | Stuck)
-            and self._can_be_called(identity)
-        )
+        return running is not None and not isinstance(running.state, Settled | Stuck)
 
     # -- decide, save, act ------------------------------------------------------------------------------
     def wake(self) -> None:
