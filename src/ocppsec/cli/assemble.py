@@ -54,7 +54,11 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),
         approval=settings.ca.approval,
-        renewal=RenewalSettings(terms=Terms(approval=settings.upgrade.approval)),
+        renewal=RenewalSettings(
+            terms=Terms(approval=settings.upgrade.approval, reconnect=settings.renewal.reconnect),
+            check_seconds=settings.renewal.check,
+            most_at_once=settings.renewal.at_once,
+        ),
         upgrade_deadlines=Deadlines(**settings.upgrade.model_dump()),
         custody=custody_of(settings),
     )

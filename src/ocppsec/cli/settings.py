@@ -162,6 +162,12 @@ class UpgradeSection(Section):
     arrival: Duration = Field(default=30, description="From the connection on the new profile to BootNotification; then the station is asked for it.")  # fmt: skip
 
 
+class RenewalSection(Section):
+    check: Duration = Field(default=60, description="How often it is looked which certificates are due; durations as 90s, 10m, 2h, 1d.")  # fmt: skip
+    at_once: int = Field(default=50, ge=1, le=10_000, description="So many renewals at most have work with a station or the CA at the same time.")  # fmt: skip
+    reconnect: Duration = Field(default=120, description="For a station to come with its new certificate by itself; then it is sent away.")  # fmt: skip
+
+
 class DoorSection(Section):
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$", description="Name of the door in logs and metrics.")
     port: Port = Field(description="0 takes a free port.")
@@ -187,6 +193,7 @@ class Settings(Section):
     issuer: IssuerSection = IssuerSection()
     log: LogSection = LogSection()
     upgrade: UpgradeSection = UpgradeSection()
+    renewal: RenewalSection = RenewalSection()
     doors: tuple[DoorSection, ...] = ()
     manufacturers: tuple[ManufacturerSection, ...] = ()
 
@@ -226,6 +233,7 @@ SECTIONS: dict[str, type[Section]] = {
     "issuer": IssuerSection,
     "log": LogSection,
     "upgrade": UpgradeSection,
+    "renewal": RenewalSection,
 }
 SECRETS = ("api.token", "ca.passphrase", "ca.pkcs11_pin", "issuer.secret")
 _SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]

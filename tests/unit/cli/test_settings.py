@@ -196,3 +196,12 @@ def test_deadlines_of_an_upgrade(toml):
         load(None, {"OCPPSEC_UPGRADE__CSR": "soon"}, {})
     with pytest.raises(Failure, match=r"upgrade\.csr"):
         load(None, {"OCPPSEC_UPGRADE__CSR": "0"}, {})
+
+
+def test_how_renewals_are_looked_after(toml):
+    """How often, how many at once and how long a station may take to come back can be set."""
+    loaded = load(toml('[renewal]\ncheck = "5s"\n'), {"OCPPSEC_RENEWAL__AT_ONCE": "7"}, {})
+    renewal = configuration_of(loaded.settings, Path("state")).renewal
+    assert (renewal.check_seconds, renewal.most_at_once, renewal.terms.reconnect) == (5, 7, 120)
+    with pytest.raises(Failure, match=r"renewal\.at_once"):
+        load(None, {"OCPPSEC_RENEWAL__AT_ONCE": "0"}, {})
