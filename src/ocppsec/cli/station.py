@@ -146,27 +146,6 @@ def rotate_password(identity: str, *, as_json: bool, state: Path | None) -> None
         )
 
 
-def rescue(identity: str, *, as_json: bool, state: Path | None) -> None:
-    with Api.find(state_directory(state)) as api:
-        told = api.get(station_path(identity, "rescue"))
-    if as_json:
-        print_json(told)
-    else:
-        print("\n".join(rescue_lines(told)))
-    if told["lost_contact"]:
-        raise Failure(f"contact with {identity} is lost", next="do what is told above, from the top")
-
-
-def rescue_lines(told: dict[str, Any]) -> list[str]:
-    lines = [told["summary"], ""]
-    lines.append(f"admitted on profile {' and '.join(str(profile) for profile in told['open_doors'])}")
-    for attempt in told["seen_since"][:5]:
-        reason = f", {attempt['reason']}" if attempt["reason"] else ""
-        lines.append(f"{attempt['at']}  {attempt['outcome']}{reason}  at door {attempt['door']}")
-    lines += ["", "what to do:", *(f"  {number}. {step}" for number, step in enumerate(told["steps"], 1))]
-    return [printable(line) for line in lines]
-
-
 def explanation(told: dict[str, Any]) -> list[str]:
     """The explanation as lines for people."""
     lines = [told["summary"]]

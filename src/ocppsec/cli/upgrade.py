@@ -13,6 +13,7 @@ from typing import Any
 from ocppsec.cli.client import Api, station_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_json, printable
+from ocppsec.cli.rescue import who
 from ocppsec.cli.state import state_directory
 
 POLL = 0.2
@@ -25,13 +26,37 @@ def run(identity: str, *, to: int, wait: bool, timeout: float, as_json: bool, st
     directory = state_directory(state)
     with Api.find(directory) as api:
         upgrade = api.post(station_path(identity, "upgrades"), {"to": to})
+    _follow(upgrade, directory, wait=wait, timeout=timeout, as_json=as_json)
+
+
+def lower(
+    identity: str, *, to: int, reason: str, wait: bool, timeout: float, as_json: bool, state: Path | None
+) -> None:
+    directory = state_directory(state)
+    with Api.find(directory) as api:
+        body = {"to": to, "reason": reason, "by": who()}
+        upgrade = api.post(station_path(identity, "downgrades"), body)
+    _follow(upgrade, directory, wait=wait, timeout=timeout, as_json=as_json, down=True)
+
+
+def _follow(
+    upgrade: dict[str, Any],
+    directory: Path,
+    *,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+    down: bool = False,
+) -> None:
+    identity, to = upgrade["identity"], upgrade["target"]
     if wait:
         look = partial(look_at, directory, upgrade["id"])
-        watch(look, timeout=timeout, as_json=as_json, clock=time.monotonic, pause=time.sleep)
+        watch(look, timeout=timeout, as_json=as_json, clock=time.monotonic, pause=time.sleep, down=down)
     elif as_json:
         print_json(upgrade)
     else:
-        print(f"upgrade {upgrade['id']} of {identity} to profile {to} has begun")
+        step = "step down" if down else "upgrade"
+        print(f"{step} {upgrade['id']} of {identity} to profile {to} has begun")
         print(f"next: ocppsec station show {identity}")
 
 
@@ -54,6 +79,7 @@ def watch(
     as_json: bool,
     clock: Callable[[], float],
     pause: Callable[[float], None],
+    down: bool = False,
 ) -> None:
     """Tell the steps as they come; raises `Failure` when it failed or is not done in time."""
     until = clock() + timeout
@@ -69,7 +95,7 @@ def watch(
         if clock() >= until:
             raise _too_late(seen, timeout, as_json=as_json)
         pause(POLL)
-    _tell_end(seen, as_json=as_json)
+    _tell_end(seen, as_json=as_json, down=down)
 
 
 def _tell(steps: list[dict[str, Any]]) -> None:
@@ -78,17 +104,18 @@ def _tell(steps: list[dict[str, Any]]) -> None:
         print(printable(f"{step['at'][11:19]}  {step['step']}{detail}"), flush=True)
 
 
-def _tell_end(upgrade: dict[str, Any], *, as_json: bool) -> None:
+def _tell_end(upgrade: dict[str, Any], *, as_json: bool, down: bool) -> None:
     if as_json:
         print_json(upgrade)
     if upgrade["status"] == "failed":
         raise Failure(
-            f"the upgrade of {upgrade['identity']} to profile {upgrade['target']} failed",
+            f"the {'step down' if down else 'upgrade'} of {upgrade['identity']} to profile {upgrade['target']} failed",
             why=printable(upgrade["reason"]),
             next="mend that and run the same command again; the station is still admitted as before",
         )
     if not as_json:
-        print(f"done: {upgrade['identity']} is on profile {upgrade['target']}; lower is refused from now on")
+        then = "profile 3 stays open to it" if down else "lower is refused from now on"
+        print(f"done: {upgrade['identity']} is on profile {upgrade['target']}; {then}")
 
 
 def _too_late(upgrade: dict[str, Any] | None, timeout: float, *, as_json: bool) -> Failure:

@@ -91,6 +91,21 @@ class PasswordOffice:
         finally:
             self._busy.discard(identity)
 
+    async def hand_out(self, identity: str) -> str:
+        """Another password, for a person to carry to the station; the present ones stay valid until it is used.
+
+        Raises `NotRegistered`, `BadInput`, `StoreUnavailable`.
+        """
+        password = generate()
+        new = self._hasher.hash(identity, password.encode(), os.urandom(SALT_BYTES))
+        try:
+            await self._change(identity, lambda hashes: sending(hashes, new))
+        except TooManyPending:
+            raise BadInput(
+                f"{identity} has as many unused passwords as are kept", "use one of them at the station"
+            ) from None
+        return password
+
     def first_contact(self, session: Session) -> None:
         """The first BootNotification of a station was accepted: its password may be the factory's."""
         if self._at_first_contact and session.profile in _WITH_PASSWORD:

@@ -1,16 +1,39 @@
 """What can be done for a station that has not come back, in plain words, from what is known of it.
 
-Nothing here changes anything.  The way back stays open by itself: an upgrade that has not ended well leaves the
+Nothing here changes anything: `ocppsec.csms.rescuer` does, when a person says which.  The way back stays open by itself: an upgrade that has not ended well leaves the
 floor where it was, so the station is admitted on its old profile as well as on the new one, without a time limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Final
 
 from ocppsec.csms.explain import Explanation
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.refusal import RefusalReason
 from ocppsec.registry.records import Attempt, AttemptOutcome, Station, Upgrade, UpgradeStatus
-from ocppsec.upgrades.states import Failed, decode_state
+from ocppsec.upgrades.states import Failed, UnreadableState, decode_state
+
+
+class Action(StrEnum):
+    """What can be done from here; what each is for says `WHAT_IT_DOES`."""
+
+    RETRY = "retry"
+    WATCH = "watch"
+    GIVE_UP = "give-up"
+    NEW_PASSWORD = "new-password"  # noqa: S105  a word, not one
+    OPEN_PROFILE = "open-profile"
+
+
+WHAT_IT_DOES: Final[Mapping[Action, str]] = {
+    Action.RETRY: "begin its upgrade again now",
+    Action.WATCH: "begin its upgrade as soon as it is seen, for 30 days or --for",
+    Action.GIVE_UP: "end the upgrade that is under way; it is admitted as before",
+    Action.NEW_PASSWORD: "a further password to set at the station; the old ones end when it is used",
+    Action.OPEN_PROFILE: "admit it on a higher profile too, --profile; nothing lower opens",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +48,8 @@ class Rescue:
     """What the doors have seen of it since that upgrade began, newest first."""
     steps: list[str]
     """What to do, in this order."""
+    actions: list[Action]
+    """What makes sense from here now."""
 
 
 def rescue(
@@ -42,13 +67,33 @@ def rescue(
         open_doors=list(range(int(station.floor), int(station.target) + 1)),
         seen_since=seen,
         steps=_steps(station, last, seen, explanation.advice, connected),
+        actions=_actions(station, last, seen, connected),
     )
+
+
+def _actions(
+    station: Station, last: Upgrade | None, seen: Sequence[Attempt], connected: int | None
+) -> list[Action]:
+    if last is not None and last.status is UpgradeStatus.OPEN:
+        return [Action.GIVE_UP]
+    found = []
+    if station.floor < station.target and station.target >= SecurityProfile.TLS_BASIC:
+        found.append(Action.WATCH if connected is None else Action.RETRY)
+    reasons = {attempt.reason for attempt in seen}
+    if RefusalReason.WRONG_PASSWORD in reasons or RefusalReason.CREDENTIALS_MISSING in reasons:
+        found.append(Action.NEW_PASSWORD)
+    if RefusalReason.PROFILE_ABOVE_TARGET in reasons and station.target < SecurityProfile.TLS_CLIENT:
+        found.append(Action.OPEN_PROFILE)
+    return found
 
 
 def _lost(upgrade: Upgrade) -> bool:
     if upgrade.status is not UpgradeStatus.FAILED:
         return False
-    state = decode_state(upgrade.state)
+    try:
+        state = decode_state(upgrade.state)
+    except UnreadableState:  # of another version; whether it was away then is not known
+        return False
     return isinstance(state, Failed) and state.lost_contact
 
 

@@ -204,6 +204,13 @@ class Upgrader:
         await self._feed_now(identity, event)
         return True
 
+    async def give_up(self, identity: str, why: str) -> bool:
+        """End what is under way; False when nothing is.  The station is admitted as before."""
+        if identity not in self._running:
+            return False
+        await self._feed_now(identity, exchange.GivenUp(why))
+        return True
+
     async def forget(self, identity: str) -> None:
         """The station was removed, and its upgrades with it."""
         running = self._running.pop(identity, None)

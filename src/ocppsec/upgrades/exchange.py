@@ -111,6 +111,13 @@ class OurOutage:
     """The station was turned away by a fault of ours: the store was away."""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A person does not want to wait any longer."""
+
+    why: str
+
+
 Event = (
     Answered
     | CallRefused
@@ -127,6 +134,7 @@ Event = (
     | DeadlinePassed
     | HandshakeSeen
     | OurOutage
+    | GivenUp
 )
 
 

@@ -27,6 +27,7 @@ from ocppsec.upgrades.exchange import (
     CallTimedOut,
     DeadlinePassed,
     Event,
+    GivenUp,
     HandshakeSeen,
     LinkLost,
     Note,
@@ -126,6 +127,9 @@ def decide(state: State, event: Event) -> Move:
             return stay(replace(state, progress=_with_seen(state.progress, reason)))
         case OurOutage():
             return _turned_away(state)
+        case GivenUp(why=why):
+            away = isinstance(state, AwaitingBoot) and not state.connected
+            return fail(state, f"Given up by hand: {why}", lost_contact=away)
     after, effects = _step(state, event)
     if after is state and not effects and isinstance(state, Calling):
         return _call_failed(state, event)

@@ -28,6 +28,7 @@ from ocppsec.web.paths import station_location, station_urls, upgrade_location
 from ocppsec.web.pki import pki
 from ocppsec.web.problems import Problem
 from ocppsec.web.requests import requests
+from ocppsec.web.rescue import rescue
 from ocppsec.web.rollover import rollover
 
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -56,7 +57,7 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     app.include_router(pki(csms))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
     v1.include_router(campaigns(csms))
-    parts = (_stations, _upgrades, onboarding, certificates, requests, installed, rollover, _others)
+    parts = (_stations, _upgrades, rescue, onboarding, certificates, requests, installed, rollover, _others)
     for part in parts:
         v1.include_router(part(csms))
     app.include_router(v1)

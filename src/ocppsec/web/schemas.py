@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from ocppsec.csms.rescue import Action
 from ocppsec.profiles.password_change import Answer
 from ocppsec.upgrades.campaign.plan import Kind
 from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus
@@ -151,6 +152,7 @@ class Rescue(Shown):
     open_doors: list[int] = Field(description="Profiles it is admitted on, the old one among them.")
     seen_since: list[Attempt] = Field(description="Since its last upgrade began, newest first.")
     steps: list[str]
+    actions: list[Action] = Field(description="What can be done from here now: `POST` with `do`.")
 
 
 class PasswordRotation(Shown):

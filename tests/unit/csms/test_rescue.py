@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ocppsec.csms.explain import Explanation
-from ocppsec.csms.rescue import rescue
+from ocppsec.csms.rescue import Action, rescue
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Attempt, AttemptOutcome, Station, Upgrade, UpgradeStatus
 from ocppsec.upgrades.states import Failed, encode_state
@@ -98,3 +98,35 @@ def test_situations(change, lost, says):
     found = told(**change)
     assert found.lost_contact is lost
     assert any(says in step for step in found.steps)
+
+
+def test_a_row_of_another_version_costs_nobody_the_rest():
+    """What its state cannot tell is not known; all else is told."""
+    found = told(upgrades=(replace(LOST, state='{"version":99}'),))
+    assert not found.lost_contact
+    assert found.steps
+
+
+WRONG_PASSWORD = replace(FAILED_HANDSHAKE, outcome=AttemptOutcome.REFUSED, reason="wrong-password")
+ABOVE = replace(FAILED_HANDSHAKE, outcome=AttemptOutcome.REFUSED, reason="profile-above-target")
+DONE = replace(STATION, floor=SecurityProfile.TLS_BASIC)
+
+
+@pytest.mark.parametrize(
+    ("change", "actions"),
+    [
+        pytest.param({}, [Action.WATCH], id="away"),
+        pytest.param({"connected": 1}, [Action.RETRY], id="back on the old profile"),
+        pytest.param({"upgrades": (UNDER_WAY,)}, [Action.GIVE_UP], id="under way"),
+        pytest.param(
+            {"attempts": [WRONG_PASSWORD]}, [Action.WATCH, Action.NEW_PASSWORD], id="wrong password"
+        ),
+        pytest.param({"station": DONE, "connected": 2}, [], id="where it should be"),
+        pytest.param(
+            {"station": DONE, "attempts": [ABOVE]}, [Action.OPEN_PROFILE], id="comes on a higher one"
+        ),
+    ],
+)
+def test_what_can_be_done_from_here(change, actions):
+    """Only what fits the situation is offered."""
+    assert told(**change).actions == actions

@@ -30,6 +30,7 @@ from ocppsec.upgrades.exchange import (
     DeadlinePassed,
     Effect,
     Event,
+    GivenUp,
     HandshakeSeen,
     LinkLost,
     OurOutage,
@@ -166,6 +167,7 @@ AT_ANY_TIME: list[Event] = [
     report("1,2", request_id=2),
     DeadlinePassed(),
     OurOutage(),
+    GivenUp("no longer wanted"),
     HandshakeSeen("unknown ca"),
     HandshakeSeen("wrong password"),
 ]

@@ -3,7 +3,7 @@
 import pytest
 from upgrade_examples import at_start, plan
 
-from ocppsec.upgrades.exchange import DeadlinePassed
+from ocppsec.upgrades.exchange import DeadlinePassed, GivenUp, Note
 from ocppsec.upgrades.states import (
     Arming,
     AskingVariables,
@@ -49,3 +49,20 @@ def test_an_objection_is_no_lost_contact():
     state, _ = begin(plan(2), at_start(3))
     assert isinstance(state, Failed)
     assert not state.lost_contact
+
+
+@pytest.mark.parametrize(
+    ("state", "lost"),
+    [
+        pytest.param(
+            AwaitingBoot(progress=PROGRESS, connected=False, answered=True, left=True), True, id="away"
+        ),
+        pytest.param(Arming(progress=PROGRESS, slot=2, lists=((2, 1),)), False, id="at work"),
+    ],
+)
+def test_given_up_by_hand(state, lost):
+    """A person may end it at any step, and why is told; who was away in its restart is lost all the same."""
+    after, effects = decide(state, GivenUp("the site is rebuilt"))
+    assert isinstance(after, Failed)
+    assert (after.lost_contact, "the site is rebuilt" in after.reason) == (lost, True)
+    assert [type(effect) for effect in effects] == [Note]

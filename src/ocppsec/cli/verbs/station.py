@@ -93,11 +93,51 @@ def station_why(identity: Identity, json: Json = False, state: State = None) -> 
 
 
 @station.command("rescue")
-def station_rescue(identity: Identity, json: Json = False, state: State = None) -> None:
-    """What to do for a station that has not come back; exit code 1 while contact is lost."""
-    from ocppsec.cli import station as verbs
+def station_rescue(
+    identity: Identity,
+    *,
+    do: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT", help="retry, watch, give-up, new-password or open-profile."),
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept with it. For --do.")] = "",
+    time: Annotated[str | None, typer.Option("--for", metavar="TIME", help="How long to watch: 30d.")] = None,
+    profile: Annotated[int | None, typer.Option(min=1, max=3, help="Which profile to open.")] = None,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """What to do for a station that has not come back, exit code 1 while contact is lost; with --do, do it."""
+    from ocppsec.cli import rescue
 
-    verbs.rescue(identity, as_json=json, state=state)
+    if do is None:
+        rescue.explain(identity, as_json=json, state=state)
+    else:
+        rescue.do(identity, do, reason=reason, time=time, profile=profile, as_json=json, state=state)
+
+
+@station.command("downgrade")
+def station_downgrade(
+    identity: Identity,
+    *,
+    to: Annotated[int, typer.Option(min=2, max=2, metavar="2", help="2; there is no other step down.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept for ever, with who asked.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Show the steps until it has ended.")] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --wait.")] = 600.0,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Take a station from profile 3 to 2, only where its AllowSecurityProfileDowngrade is on."""
+    from ocppsec.cli import upgrade
+
+    upgrade.lower(identity, to=to, reason=reason, wait=wait, timeout=timeout, as_json=json, state=state)
+
+
+@station.command("interventions")
+def station_interventions(identity: Identity, json: Json = False, state: State = None) -> None:
+    """What people had done to a station outside of the ordinary way: when, who, why."""
+    from ocppsec.cli import rescue
+
+    rescue.interventions(identity, as_json=json, state=state)
 
 
 @station.command("rotate-password")
