@@ -66,6 +66,10 @@ def ca(common_name, issuer=None, *, path_length=None, days=(-10, 3650), usage=Tr
             x509.BasicConstraints(ca=more.get("is_ca", True), path_length=path_length), critical=True
         )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer or Ca(None, key)).key.public_key()),
+            critical=False,
+        )
     )
     if usage:
         builder = builder.add_extension(usage_of(cert_sign=more.get("signs", True)), critical=True)
