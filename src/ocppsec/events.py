@@ -365,6 +365,19 @@ class RenewalStuck(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateEndsSoon(Event):
+    """A station is in the last sixth of its certificate's life without a new one: look after it."""
+
+    name: ClassVar[str] = "certificate-ends-soon"
+    security: ClassVar[bool] = True
+    identity: str
+    serial_number: str
+    not_after: str
+    renewal: str
+    """Where its renewal stands, and why it does not go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalEnded(Event):
     """There is nothing left to renew: the station's certificate was revoked meanwhile."""
 

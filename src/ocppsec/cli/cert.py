@@ -16,13 +16,19 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="PEM; of a chain the 
 @cert.command("list")
 def cert_list(
     station: Annotated[str | None, typer.Option("--station", metavar="ID", help="Only of this one.")] = None,
+    expires_in: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Only those in force that end within 30d, 12h or 15m; first end first."
+        ),
+    ] = None,
     json: Json = False,
     state: State = None,
 ) -> None:
     """Every certificate issued to a station, with how it stands."""
     from ocppsec.cli import certificates as verbs
 
-    verbs.show_all(station, as_json=json, state=state)
+    verbs.show_all(station, expires_in, as_json=json, state=state)
 
 
 @cert.command("show")

@@ -7,27 +7,46 @@ from ocppsec.cli.client import Api, station_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_facts, print_json, print_table
 from ocppsec.cli.state import state_directory
+from ocppsec.upgrades.campaign.durations import BadDuration, seconds
 
+_MOST = 500
 _NAMED_BY = frozenset("0123456789abcdefABCDEF:")
 
 
-def show_all(station: str | None, *, as_json: bool, state: Path | None) -> None:
-    with Api.find(state_directory(state)) as api:
-        found = (
-            list(api.pages("/certificates", "certificates"))
-            if station is None
-            else api.get(station_path(station, "certificates"))["certificates"]
-        )
-    found.sort(key=lambda one: one["issued_at"], reverse=True)
-    found.sort(key=lambda one: one["identity"])
+def show_all(station: str | None, expires_in: str | None, *, as_json: bool, state: Path | None) -> None:
+    if expires_in is not None:
+        found = _ending(station, expires_in, state)
+    else:
+        with Api.find(state_directory(state)) as api:
+            found = (
+                list(api.pages("/certificates", "certificates"))
+                if station is None
+                else api.get(station_path(station, "certificates"))["certificates"]
+            )
+        found.sort(key=lambda one: one["issued_at"], reverse=True)
+        found.sort(key=lambda one: one["identity"])
     if as_json:
         print_json({"certificates": found})
+    elif expires_in is not None and not found:
+        print(f"no station's certificate ends within {expires_in}")
     elif not found:
         print("no certificate was issued yet; stations get theirs on the way to profile 3")
     else:
         print_table(
             ["STATION", "STANDING", "VALID UNTIL", "RENEWAL", "SERIAL", "FINGERPRINT"], map(_row, found)
         )
+        if expires_in is not None and len(found) == _MOST:
+            print(f"… and perhaps more: these are the first {_MOST} to end")
+
+
+def _ending(station: str | None, expires_in: str, state: Path | None) -> list[dict[str, Any]]:
+    try:
+        within = round(seconds(expires_in, "--expires-in"))
+    except BadDuration as error:
+        raise Failure(str(error), code=ExitCode.USAGE) from error
+    with Api.find(state_directory(state)) as api:
+        found = api.get("/certificates", expires_within=within, limit=_MOST)["certificates"]
+    return [one for one in found if station is None or one["identity"] == station]
 
 
 def _row(one: dict[str, Any]) -> list[str]:

@@ -5,10 +5,11 @@ Exit code 1 when something is wrong.  What could not be looked at is told as suc
 
 import socket
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ocppsec.certificates.inventory import MISSING, Held, ends_soon, inventory
@@ -128,11 +129,30 @@ def about_server(directory: Path) -> Iterable[Finding]:
         with Api.find(directory) as api:
             doors = api.get("/doors")["doors"]
             yield Finding(about="server", verdict="right", said=f"it answers, with {len(doors)} doors open")
+            yield about_expiry(api.get("/expiry"))
     except Failure as failure:
         yield Finding(about="server", verdict="wrong", said=failure.what, next=failure.next)
         yield Finding(about="hostname", verdict="not looked at", said="only the server knows it")
         return
     yield about_hostname(urlsplit(doors[0]["url"]).hostname or "", socket.getaddrinfo)
+
+
+def about_expiry(seen: Mapping[str, Any]) -> Finding:
+    about = "station certificates"
+    first = seen["first"].get("station")
+    waiting = seen["requests_waiting"]
+    waits = f"; {waiting} requests wait for a person (ocppsec csr list --in waiting)" if waiting else ""
+    if first is None:
+        return Finding(about=about, verdict="right", said=f"there is none in force{waits}")
+    ends = first[:16].replace("T", " ")
+    if seen["late"]:
+        return Finding(
+            about=about,
+            verdict="wrong",
+            said=f"{seen['late']} stations near the end of theirs without a new one; the first ends {ends}{waits}",
+            next="ocppsec cert list --expires-in 30d tells where each renewal stands",
+        )
+    return Finding(about=about, verdict="right", said=f"the first to end ends {ends}{waits}")
 
 
 def about_hostname(hostname: str, resolve: Callable[[str, None], object]) -> Finding:

@@ -48,6 +48,7 @@ async def served(settings: Settings, directory: Path, *, log: TextIO | None = No
         stack.callback(observer.close)
         csms = await stack.enter_async_context(running_csms(settings, directory, observer.emit))
         observer.metrics.watch_connections(csms.connections_count)
+        observer.metrics.watch_expiry(lambda: csms.expiry.newest)
         token = settings.api.token.get_secret_value() if settings.api.token else new_token()
         url = await stack.enter_async_context(_api(settings, csms, observer, token))
         stack.enter_context(announced(directory, ApiAddress(url=url, token=token, pid=os.getpid())))

@@ -73,6 +73,8 @@ class ServerCertificates:
         self._lock = asyncio.Lock()
         self._asked = asyncio.Event()
         self._authority: AuthorityFiles | None = None
+        self.ends: datetime | None = None
+        """When the first of those that are served ends; None before any is."""
 
     @property
     def authority(self) -> AuthorityFiles:
@@ -140,6 +142,7 @@ class ServerCertificates:
     def _serve(self, authority: AuthorityFiles, chains: tuple[Chain, ...], ends: datetime) -> None:
         self._use(Material(chains=chains, authority=authority))
         self._authority = authority
+        self.ends = ends
         self._emit(
             ServerCertificatesUsed(
                 certificates=tuple(chain.certificate.name for chain in chains), not_after=ends.isoformat()

@@ -30,6 +30,7 @@ from ocppsec.csms.charging import Charging
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.entrance import Entrance, OpenDoor
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
+from ocppsec.csms.expiry_watch import ExpiryWatch
 from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.foreign_issuing import ForeignIssuer, open_foreign
 from ocppsec.csms.foreign_status import ForeignStatus
@@ -173,7 +174,7 @@ class Csms:
         self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
         watch = AuthorityWatch(lambda: self.authority, emit=self._emit, now=self._now)
         self._loops.append(loop.create_task(watch.run()))
-        for desk in (self.allowances, self.onboarding, self.foreign_status):
+        for desk in (self.allowances, self.onboarding, self.foreign_status, self.expiry):
             self._loops.append(loop.create_task(desk.run()))
         if self.issuer is not None:
             self._loops.append(loop.create_task(self.issuer.run()))
@@ -229,6 +230,16 @@ class Csms:
             now=self._now,
         )
         self.certificates.on_revoked_of = self.renewer.revoked
+        self.expiry = ExpiryWatch(
+            self.store,
+            lambda: self.authority,
+            self._server_ends,
+            self.renewer.open,
+            self.revocation.list_in_force,
+            lifetime=settings.certificate_lifetime,
+            emit=self._emit,
+            now=self._now,
+        )
         self._ground = Ground()
         self.passwords = PasswordOffice(
             self.store,
@@ -431,6 +442,9 @@ class Csms:
             emit=self._emit,
             now=self._now,
         )
+
+    def _server_ends(self) -> datetime | None:
+        return self.server_certificates.ends
 
     def _revoked(self) -> None:
         self.revocation.changed()

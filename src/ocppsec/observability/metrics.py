@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ocppsec import events
+from ocppsec.observability.expiry import Ends, ExpiryGauges
 
 # Part 2 appendix 1: the security events of the standard; a station may send any other text.
 STANDARD_SECURITY_EVENTS = frozenset({
@@ -64,6 +65,9 @@ class Metrics:
         self._issued = counter("certificates_issued", "Certificates issued, by whom for.", "kind")
         self._revoked = counter("certificates_revoked", "Station certificates revoked.")
         self._renewals = counter("renewals", "Renewals of station certificates, by outcome.", "outcome")
+        self._ending = counter(
+            "certificates_ending_told", "Times that a station was told of whose certificate nears its end."
+        )
         self._upgrades = counter("upgrades", "Upgrades ended, by outcome.", "outcome")
         self._application = counter(
             "application_failures", "Times the application behind us failed a station."
@@ -77,6 +81,9 @@ class Metrics:
 
     def watch_connections(self, count: Connections) -> None:
         self.registry.register(_OpenConnections(count))
+
+    def watch_expiry(self, newest: Ends) -> None:
+        self.registry.register(ExpiryGauges(newest))
 
     def count(self, event: events.Event) -> None:
         match event:
@@ -108,6 +115,10 @@ class Metrics:
                 self._renewals.labels("done").inc()
             case events.RenewalStuck():
                 self._renewals.labels("stuck").inc()
+            case events.RenewalEnded():
+                self._renewals.labels("ended").inc()
+            case events.CertificateEndsSoon():
+                self._ending.inc()
             case events.UpgradeEnded(outcome=outcome):
                 self._upgrades.labels(outcome).inc()
             case events.ApplicationFailed():

@@ -1,6 +1,6 @@
 """Certificates through the API: the ledger, one of them, revoking, and the CAs behind them."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from cryptography import x509
@@ -19,6 +19,7 @@ from ocppsec.web.cursor import cursor as cursor_after
 from ocppsec.web.schemas import Body, Shown
 
 Limit = Annotated[int, Query(ge=1, le=500)]
+ExpiresWithin = Annotated[int | None, Query(ge=0, le=10 * 366 * 86_400, description="Seconds.")]
 Role = Literal["root", "stations", "servers"]
 
 
@@ -52,6 +53,16 @@ class Certificate(Shown):
     revoked_at: datetime | None
     revocation_reason: str | None
     renewal: Renewal | None = Field(description="The open renewal that will replace it.")
+
+
+class ExpirySeen(Shown):
+    at: datetime
+    first: dict[str, datetime] = Field(description="station, server, root, stations-ca, servers-ca.")
+    within: dict[str, int] = Field(description="Of stations in force, within 30d, 7d and 1d.")
+    late: int = Field(description="Stations in the last sixth of their certificate's life without a new one.")
+    crl_made_at: datetime | None
+    crl_good_until: datetime | None
+    requests_waiting: int = Field(description="Certificate requests that wait for a person.")
 
 
 class CertificateWithChain(Certificate):
@@ -100,9 +111,19 @@ def certificates(csms: Csms) -> APIRouter:
 
     @router.get("/certificates")
     async def list_certificates(
-        limit: Limit = 100, cursor: str | None = None, state: CertificateState | None = None
+        limit: Limit = 100,
+        cursor: str | None = None,
+        state: CertificateState | None = None,
+        expires_within: ExpiresWithin = None,
     ) -> CertificatePage:
-        """Every certificate ever issued to a station, a page at a time, ordered by fingerprint."""
+        """Every certificate ever issued to a station, a page at a time, ordered by fingerprint.
+
+        With `expires_within` those in force that end within so many seconds, the first to end in front, in one page.
+        """
+        if expires_within is not None:
+            by = datetime.now(UTC) + timedelta(seconds=expires_within)
+            ending = await csms.store.certificates_ending(by, limit=limit)
+            return CertificatePage(certificates=[_shown(csms, one) for one in ending], next=None)
         found = await csms.store.ledger(after=after(cursor), limit=limit + 1, state=state)
         page = found[:limit]
         following = cursor_after(page[-1].fingerprint) if len(found) > limit else None
@@ -142,6 +163,11 @@ def certificates(csms: Csms) -> APIRouter:
             raise NotRegistered(identity)
         found = await csms.store.renewals(identity, limit=limit)
         return RenewalList(renewals=[Renewal.model_validate(one) for one in found])
+
+    @router.get("/expiry")
+    async def show_expiry() -> ExpirySeen:
+        """What ends when: the first of each kind of certificate, and how many of stations end soon."""
+        return ExpirySeen.model_validate(await csms.expiry.look())
 
     @router.get("/ca/certificates")
     async def list_authorities() -> AuthorityCertificates:

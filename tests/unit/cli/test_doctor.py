@@ -10,6 +10,7 @@ from ocppsec.certificates.custody import Custody
 from ocppsec.cli.doctor import (
     about_authority,
     about_directory,
+    about_expiry,
     about_hostname,
     about_security_log,
     examine,
@@ -38,6 +39,23 @@ def test_the_hostname(hostname, resolve, verdict):
     found = about_hostname(hostname, resolve)
     assert found.verdict == verdict
     assert bool(found.next) == (verdict == "wrong")
+
+
+@pytest.mark.parametrize(
+    ("first", "late", "waiting", "verdict", "said"),
+    [
+        (None, 0, 0, "right", "none in force"),
+        ("2026-12-24T12:00:00Z", 0, 0, "right", "the first to end ends 2026-12-24 12:00"),
+        ("2026-12-24T12:00:00Z", 2, 0, "wrong", "2 stations near the end"),
+        (None, 0, 3, "right", "3 requests wait for a person"),
+    ],
+)
+def test_station_certificates(first, late, waiting, verdict, said):
+    """Stations that near the end of their certificate without a new one are wrong; who waits for a person is told."""
+    seen = {"first": {"station": first} if first else {}, "late": late, "requests_waiting": waiting}
+    found = about_expiry(seen)
+    assert (found.verdict, bool(found.next)) == (verdict, verdict == "wrong")
+    assert said in found.said
 
 
 def test_the_state_directory(tmp_path):
