@@ -97,6 +97,32 @@ def test_a_secret_comes_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("station_days = 0", "live 60 seconds at least", id="no life"),
+        pytest.param("station_days = 0.0006", "time to ask for the next one", id="seconds"),
+        pytest.param("station_days = -1", "live 60 seconds at least", id="less than none"),
+        pytest.param("station_days = 399", "less than or equal to 398", id="too long"),
+        pytest.param('key_family = "rsa-1024"', "rsa-2048", id="weak key"),
+        pytest.param('pkcs11_module = "/m.so"', "go together", id="module without PIN"),
+        pytest.param('pkcs11_pin = "1234"', "go together", id="PIN without module"),
+        pytest.param('pkcs11_token = "t"', "needs pkcs11_module", id="token alone"),
+    ],
+)
+def test_what_the_ca_cannot_do_is_refused_with_a_reason(toml, text, words):
+    """Before anything is made."""
+    with pytest.raises(Failure) as caught:
+        load(toml(f"[ca]\n{text}"), {}, {})
+    assert words in caught.value.tell()
+    assert "1234" not in caught.value.tell()
+
+
+def test_a_laboratory_has_certificates_of_minutes(toml):
+    """So that renewals can be watched."""
+    assert load(toml("[ca]\nstation_days = 0.0014"), {}, {}).settings.ca.station_days == 0.0014
+
+
+@pytest.mark.parametrize(
     ("text", "environ"),
     [
         pytest.param('[api]\ntoken = "hunter2"', {}, id="token-too-short"),
