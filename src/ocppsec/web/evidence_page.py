@@ -72,7 +72,7 @@ def _campaign(evidence: dict[str, Any]) -> str:
 def _one(evidence: dict[str, Any]) -> str:
     parts = [_facts(evidence["upgrade"] if "upgrade" in evidence else evidence["errand"])]
     if evidence["station"]:
-        parts.append(_facts(evidence["station"]))
+        parts += ["<h3>The station, now</h3>", _facts(evidence["station"])]
     for title, key, columns in (
         ("Steps", "steps", ("at", "step", "detail")),
         (
@@ -95,6 +95,7 @@ def _facts(facts: dict[str, Any]) -> str:
     rows = "".join(
         f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{_cell(value)}</td></tr>"
         for name, value in facts.items()
+        if value not in (None, "")
     )
     return f"<table>{rows}</table>"
 
