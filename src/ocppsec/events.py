@@ -225,7 +225,7 @@ class CertificateRevoked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningFailed(Event):
-    """Our own CA could not sign an approved request; nothing was issued."""
+    """The CA, ours or another one, could not sign an approved request; nothing was issued that anybody uses."""
 
     name: ClassVar[str] = "signing-failed"
     security: ClassVar[bool] = True

@@ -428,7 +428,7 @@ class Renewer:
             raise
         except IssueFailed as error:
             self._emit(SigningFailed(identity=identity, reason=str(error)))
-            event = exchange.SigningRefused((f"our CA could not sign: {error}",))
+            event = exchange.SigningRefused((f"the CA could not sign: {error}",))
         else:
             if isinstance(certified, RefusedRequest):
                 event = exchange.SigningRefused(tuple(str(reason) for reason in certified.reasons))

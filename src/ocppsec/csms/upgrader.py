@@ -332,7 +332,7 @@ class Upgrader:
             raise
         except IssueFailed as error:
             self._emit(SigningFailed(identity=identity, reason=str(error)))
-            reasons: tuple[str, ...] = (f"our CA could not sign: {error}",)
+            reasons: tuple[str, ...] = (f"the CA could not sign: {error}",)
             await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
             return
         if isinstance(certified, RefusedRequest):

@@ -177,7 +177,7 @@ def signing(state: Signing, event: Event) -> Move:
         case DeadlinePassed():
             waited = duration(state.progress.plan.deadlines.signing)
             return fail(
-                state, f"Our own certificate authority did not sign within {waited}; see the CSMS's log."
+                state, f"The certificate authority did not sign within {waited}; see the CSMS's log."
             )
     return stay(state)
 

@@ -236,7 +236,7 @@ def decide(state: State, event: Event) -> Move:
             waited = duration(course.terms.approval)
             return _stuck(state, f"nobody approved request {request} within {waited}")
         case Signing(), DeadlinePassed() if _meant(state, event):
-            return _stuck(state, f"our CA did not sign within {duration(course.terms.signing)}")
+            return _stuck(state, f"the CA did not sign within {duration(course.terms.signing)}")
         case Delivering(), _:
             return _delivering(state, event)
         case AwaitingHandshake(), DeadlinePassed() if _meant(state, event):
