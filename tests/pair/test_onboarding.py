@@ -1,14 +1,20 @@
 """New stations, and one with an expired certificate: our CSMS and our station, real sockets and real TLS."""
 
 import asyncio
+import base64
 import contextlib
+import json
 import random
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
+import websockets
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ocppsec.certificates.facts import facts_of, public_key_sha256
 from ocppsec.certificates.files import load_or_create
@@ -144,7 +150,7 @@ class House:
     def steps(self):
         return [event.step for event in self.told("onboarding-stepped")]
 
-    def expired(self, *, serial=SERIAL, begin=timedelta(days=5), life=timedelta(days=2)):
+    def expired(self, *, serial=SERIAL, issuer=None, begin=timedelta(days=5), life=timedelta(days=2)):
         """A certificate of our own CA, with its record, whose time was some days ago."""
         now = datetime.now(UTC) - begin
         key = new_key(KeyFamily.EC_P256)
@@ -152,7 +158,7 @@ class House:
         approved = check_request(csr, Expected(serial_number=serial, organization="CSO"))
         issued = issue_station_certificate(
             approved,
-            self.csms.authority.hierarchy.stations,
+            issuer or self.csms.authority.hierarchy.stations,
             now=now,
             lifetime=life,
             serial=x509.random_serial_number(),
@@ -182,25 +188,30 @@ class House:
         return certificate, record
 
 
+@pytest.fixture(scope="module")
+def state_of_old(tmp_path_factory):
+    """A state directory with a CA that is older than what it is said to have issued."""
+    directory = tmp_path_factory.mktemp("old") / "state"
+    directory.mkdir(mode=0o700)
+    load_or_create(
+        directory, organization="CSO", hostname="localhost", now=datetime.now(UTC) - timedelta(days=20)
+    )
+    return directory
+
+
 @pytest.fixture
-async def new_house(tmp_path):
+async def new_house(tmp_path, state_of_old):
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(**settings):
             directory = tmp_path / "state"
-            directory.mkdir(mode=0o700, exist_ok=True)
-            # The CA is older than what it is said to have issued.
-            load_or_create(
-                directory,
-                organization="CSO",
-                hostname="localhost",
-                now=datetime.now(UTC) - timedelta(days=20),
-            )
+            shutil.copytree(state_of_old, directory)
             house = House(directory, **settings)
             await house.open()
             stack.push_async_callback(house.close)
             return house
 
+        make.scratch = tmp_path
         yield make
 
 
@@ -336,22 +347,19 @@ async def test_in_pending_it_is_called_by_nobody_else(new_house):
     assert house.csms.connection(IDENTITY).pending == "expired-certificate"
 
 
-@pytest.mark.parametrize(
-    ("who", "time", "error"),
-    [
-        ("nobody", HOUR, NotRegistered),
-        (IDENTITY, timedelta(days=8), BadInput),
-        (IDENTITY, timedelta(seconds=1), BadInput),
-        ("on one", HOUR, BadInput),
-    ],
-)
-async def test_what_cannot_be_allowed(new_house, who, time, error):
+async def test_what_cannot_be_allowed(new_house):
     """For a station that has a certificate, and for a bounded time."""
     house = await new_house()
     await house.with_expired()
     await house.csms.add_station("on one")
-    with pytest.raises(error):
-        await house.csms.allowances.give(who, time)
+    for who, time, error in [
+        ("nobody", HOUR, NotRegistered),
+        (IDENTITY, timedelta(days=8), BadInput),
+        (IDENTITY, timedelta(seconds=1), BadInput),
+        ("on one", HOUR, BadInput),
+    ]:
+        with pytest.raises(error):
+            await house.csms.allowances.give(who, time)
     assert not house.told("expired-certificate-allowed")
 
 
@@ -422,3 +430,486 @@ async def test_a_manufacturers_certificate_is_replaced_by_ours(new_house):
     house.station(door=3, certificate=factory)
     await house.until(lambda: house.told("connection-refused"))
     assert house.told("connection-refused")[0].reason == "manufacturer-certificate"
+
+
+# -- who it is not ------------------------------------------------------------------------------------------
+class Raw:
+    """Somebody with a WebSocket, who says what the test wants."""
+
+    def __init__(self, connection):
+        self.connection, self._numbers = connection, iter(range(1000))
+
+    @classmethod
+    async def dial(cls, house, password=None, *, door=1, identity=IDENTITY):
+        headers = {}
+        if password is not None:
+            secret = base64.b64encode(f"{identity}:{password}".encode()).decode()
+            headers["Authorization"] = f"Basic {secret}"
+        url = f"{house.csms.url_for(door)}/{identity}"
+        connection = await websockets.connect(
+            url, subprotocols=["ocpp2.0.1"], additional_headers=headers, ping_interval=None
+        )
+        return cls(connection)
+
+    async def say(self, action, payload):
+        """What it is answered: the payload, or the code of a CALLERROR; CALLs in between are passed over."""
+        call_id = f"r{next(self._numbers)}"
+        await self.connection.send(json.dumps([2, call_id, action, payload]))
+        while True:
+            heard = json.loads(await self.connection.recv())
+            if heard[1] == call_id:
+                return heard[2]
+
+    async def until_closed(self):
+        async with asyncio.timeout(10):
+            with contextlib.suppress(websockets.ConnectionClosed):
+                async for _ in self.connection:
+                    pass
+
+    async def boot(self, serial=SERIAL):
+        station = {"model": "m", "vendorName": "v"} | ({"serialNumber": serial} if serial else {})
+        return await self.say("BootNotification", {"reason": "PowerUp", "chargingStation": station})
+
+    async def answer(self, action, payload):
+        """Wait for a CALL of this action and answer it."""
+        while True:
+            heard = json.loads(await self.connection.recv())
+            if heard[0] == 2 and heard[2] == action:
+                await self.connection.send(json.dumps([3, heard[1], payload]))
+                return heard[3]
+
+
+async def refused(dialling):
+    """The status and the reason of a refusal."""
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        await dialling
+    return caught.value.response.status_code, caught.value.response.body.decode().partition(":")[0].strip()
+
+
+def set_password(status):
+    return {
+        "setVariableResult": [
+            {
+                "attributeStatus": status,
+                "component": {"name": "SecurityCtrlr"},
+                "variable": {"name": "BasicAuthPassword"},
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize("way", ["listed", "password"])
+async def test_of_many_at_once_one_is_in(new_house, way):
+    """Two stations claim one entry: one is in, the others are refused, and that is told."""
+    house = await new_house()
+    expected = await house.expect(way)
+
+    outcomes = await asyncio.gather(
+        *(Raw.dial(house, expected.password) for _ in range(8)), return_exceptions=True
+    )
+
+    inside = [one for one in outcomes if isinstance(one, Raw)]
+    others = [one.response for one in outcomes if not isinstance(one, Raw)]
+    assert len(inside) == 1
+    assert {one.status_code for one in others} == {403}
+    assert {one.body.decode().split(":")[0] for one in others} == {"onboarding-in-use"}
+    assert len(house.told("onboarding-disputed")) == 7
+    assert (await inside[0].boot())["status"] == "Pending"
+    assert (await house.store.onboarding(IDENTITY)).connections == 1
+    await inside[0].connection.close()
+
+
+async def test_it_may_come_back_while_it_has_nothing_of_its_own(new_house):
+    """A connection that broke locks nobody out; when all are used up, that is the end."""
+    house = await new_house()
+    expected = await house.expect("password", connections=2)
+    for _ in range(2):
+        raw = await Raw.dial(house, expected.password)
+        assert (await raw.boot())["status"] == "Pending"
+        await raw.answer("SetVariables", set_password("Rejected"))
+        await raw.connection.close()
+        await house.until(lambda: house.csms.connection(IDENTITY) is None)
+
+    assert await refused(Raw.dial(house, expected.password)) == (403, "onboarding-used-up")
+
+    await house.until(lambda: len(house.told("onboarding-stuck")) == 2)
+    entry = await house.csms.onboarding.find(IDENTITY)
+    assert (entry.stage, entry.connections) == (Stage.OPEN, 2)
+    assert "Rejected" in entry.reason
+
+
+async def test_a_decision_that_was_overtaken_costs_no_connection(new_house):
+    """What is decided again because something changed meanwhile is counted once."""
+    house = await new_house()
+    expected = await house.expect("password", connections=1)
+    store, save = house.store, house.store.save_onboarding
+
+    async def and_something_changes(entry):
+        store.save_onboarding = save
+        saved = await save(entry)
+        house.csms._ground.shifted(IDENTITY)
+        return saved
+
+    store.save_onboarding = and_something_changes
+    raw = await Raw.dial(house, expected.password)
+
+    assert (await raw.boot())["status"] == "Pending"
+    assert (await store.onboarding(IDENTITY)).connections == 1
+    await raw.connection.close()
+
+
+async def test_a_lost_answer_leaves_both_passwords(new_house):
+    """It may have taken the new one: whichever it comes with lets it in, and its own shuts the way in."""
+    house = await new_house()
+    expected = await house.expect("password", target=1)
+    raw = await Raw.dial(house, expected.password)
+    await raw.boot()
+    heard = json.loads(await raw.connection.recv())
+    own = heard[3]["setVariableData"][0]["attributeValue"]
+    raw.connection.transport.abort()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    again = await Raw.dial(house, expected.password)
+    assert (await again.boot())["status"] == "Pending"
+    again.connection.transport.abort()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+
+    itself = await Raw.dial(house, own)
+
+    assert (await itself.boot())["status"] == "Accepted"
+    await house.until(lambda: house.is_at(Stage.DONE))
+    assert await refused(Raw.dial(house, expected.password)) == (401, "wrong-password")
+    await itself.connection.close()
+
+
+@pytest.mark.parametrize("way", ["listed", "password"])
+async def test_another_serial_number_is_somebody_else(new_house, way):
+    """Hung up, told, and given nothing; the one that is meant still gets in."""
+    house = await new_house()
+    expected = await house.expect(way)
+    raw = await Raw.dial(house, expected.password)
+
+    with pytest.raises(websockets.ConnectionClosed):
+        await raw.boot("SN-9")
+
+    mismatch = house.told("serial-number-mismatch")[0]
+    assert (mismatch.identity, mismatch.reported) == (IDENTITY, "SN-9")
+    assert await house.stage() is Stage.OPEN
+    assert "given-password" not in house.steps()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    right = await Raw.dial(house, expected.password)
+    assert (await right.boot())["status"] == "Pending"
+    await right.connection.close()
+
+
+async def test_its_time_passes(new_house):
+    """Who is in is sent away, who comes later is refused, and it is written down why."""
+    house = await new_house()
+    expected = await house.expect("password", time=timedelta(seconds=30))
+    raw = await Raw.dial(house, expected.password)
+    await raw.boot()
+    late = lambda: datetime.now(UTC) + timedelta(minutes=1)  # noqa: E731
+    house.csms.onboarding._now = late
+
+    await house.csms.onboarding.look()
+
+    await raw.until_closed()
+    assert await refused(Raw.dial(house, expected.password)) == (403, "onboarding-expired")
+    entry = await house.csms.onboarding.find(IDENTITY)
+    assert (entry.stage, bool(entry.reason), entry.ended_at is not None) == (Stage.EXPIRED, True, True)
+    assert house.told("onboarding-stuck")
+
+
+async def test_unknown_names_stay_unknown(new_house):
+    """That others are expected changes nothing for who is not."""
+    house = await new_house()
+    await house.expect("listed")
+    assert await refused(Raw.dial(house, identity="CP9")) == (404, "unknown-station")
+    assert await refused(Raw.dial(house, "a-guessed-password", identity="CP9")) == (404, "unknown-station")
+
+
+async def test_what_may_be_said_in_pending(new_house):
+    """B02.FR.02, B02.FR.09: nothing but a BootNotification, and the request that was asked for."""
+    house = await new_house()
+    expected = await house.expect("password")
+    raw = await Raw.dial(house, expected.password)
+    assert await raw.say("Heartbeat", {}) == "SecurityError"
+    boot_answer = await raw.boot()
+    assert (boot_answer["status"], boot_answer["interval"]) == ("Pending", 1)
+    csr = make_request(new_key(KeyFamily.EC_P256), common_name=SERIAL, organization="CSO")
+    event = {"type": "StartupOfTheDevice", "timestamp": "2026-11-22T12:00:00Z"}
+    for action, payload in [
+        ("Heartbeat", {}),
+        ("SecurityEventNotification", event),
+        ("SignCertificate", {"csr": csr}),
+    ]:
+        assert await raw.say(action, payload) == "SecurityError", action
+    assert await house.store.security_events(IDENTITY) == []
+    assert await house.store.certificates(IDENTITY) == []
+    assert (await raw.boot())["status"] == "Pending"
+    await raw.connection.close()
+
+
+async def test_who_keeps_the_old_connection_is_sent_away(new_house):
+    """A01: it has taken a password and does not come back with it by itself."""
+    house = await new_house()
+    house.csms.onboarding._come_back_seconds = 0.1
+    expected = await house.expect("password")
+    raw = await Raw.dial(house, expected.password)
+    await raw.boot()
+    await raw.answer("SetVariables", set_password("Accepted"))
+
+    await raw.until_closed()
+
+    assert await house.stage() is Stage.RAISING
+    assert await refused(Raw.dial(house, expected.password)) == (401, "wrong-password")
+
+
+async def test_a_listed_one_with_a_password_of_its_own_needs_it(new_house):
+    """A01.FR.03: from its answer on the list opens nothing."""
+    house = await new_house()
+    await house.expect("listed")
+    raw = await Raw.dial(house)
+    await raw.boot()
+    data = await raw.answer("SetVariables", set_password("Accepted"))
+    await house.until(lambda: house.is_at(Stage.RAISING))
+
+    assert await refused(Raw.dial(house)) == (401, "credentials-missing")
+    assert await refused(Raw.dial(house, "another-password-")) == (401, "wrong-password")
+    own = await Raw.dial(house, data["setVariableData"][0]["attributeValue"])
+    assert (await own.boot())["status"] == "Accepted"
+    await own.connection.close()
+
+
+async def test_an_upgrade_that_cannot_be_begun_says_why(new_house):
+    """It is an ordinary station by then; what is missing stands beside it."""
+    house = await new_house()
+    expected = await house.expect("password")
+    raw = await Raw.dial(house, expected.password)
+    await raw.boot()
+    data = await raw.answer("SetVariables", set_password("Accepted"))
+    await house.until(lambda: house.is_at(Stage.RAISING))
+    itself = await Raw.dial(house, data["setVariableData"][0]["attributeValue"])
+    house.csms.url_for = lambda _: None
+    await itself.boot()
+
+    await house.until(lambda: house.told("onboarding-stuck"))
+
+    assert "no door serves profile" in (await house.csms.onboarding.find(IDENTITY)).reason
+    await itself.connection.close()
+
+
+# -- what a person may ask for ------------------------------------------------------------------------------
+NONSENSE = [
+    ("guess", {}, "no way in"),
+    ("listed", {"serial_number": None}, "serial number"),
+    ("listed", {"password": "a-password-for-once"}, "--by password"),
+    ("listed", {"manufacturer": "maker"}, "--by certificate"),
+    ("listed", {"time": timedelta(days=91)}, "90 days"),
+    ("listed", {"time": timedelta(seconds=1)}, "10 seconds"),
+    ("listed", {"connections": 0}, "1 to 1000"),
+    ("listed", {"connections": 1001}, "1 to 1000"),
+    ("listed", {"target": 1, "profile": 2}, "lower than"),
+    ("password", {"password": "short"}, "16"),
+    ("certificate", {"target": 2}, "profile 3"),
+    ("certificate", {"manufacturer": "other"}, "no manufacturer"),
+]
+
+
+async def test_what_cannot_be_expected(new_house):
+    """Each with what is wrong, and nothing is kept."""
+    house = await new_house(manufacturers=(maker(),))
+    for way, more, says in NONSENSE:
+        with pytest.raises(BadInput, match=says):
+            await house.expect(way, **more)
+    assert await house.store.stations() == []
+
+
+async def test_no_manufacturer_is_trusted(new_house):
+    """Without [[manufacturers]] nobody comes by a certificate that is not ours."""
+    house = await new_house()
+    with pytest.raises(BadInput, match="no manufacturer is trusted"):
+        await house.expect("certificate")
+
+
+async def test_a_new_station_is_not_raised_by_hand(new_house):
+    """It has nothing an upgrade could begin with; it is raised by itself."""
+    house = await new_house()
+    await house.expect("listed")
+    with pytest.raises(BadInput, match="raised by itself"):
+        await house.csms.begin_upgrade(IDENTITY, 3)
+
+
+async def test_who_is_not_expected_any_more(new_house):
+    """While it is new it is forgotten and sent away; later it is a station like any other."""
+    house = await new_house()
+    await house.expect("listed")
+    raw = await Raw.dial(house)
+    await raw.boot()
+    await house.csms.onboarding.check_removable(IDENTITY)
+    await house.csms.remove_station(IDENTITY)
+    await raw.until_closed()
+    assert await refused(Raw.dial(house)) == (404, "unknown-station")
+    with pytest.raises(NotRegistered):
+        await house.csms.onboarding.find(IDENTITY)
+    await house.expect("listed")
+    entry = await house.store.onboarding(IDENTITY)
+    await house.store.save_onboarding(replace(entry, stage=Stage.RAISING))
+    with pytest.raises(BadInput, match="not new any more"):
+        await house.csms.onboarding.check_removable(IDENTITY)
+    await house.csms.add_station("other")
+    with pytest.raises(BadInput, match="did not come in as new"):
+        await house.csms.onboarding.find("other")
+
+
+# -- manufacturers' certificates that are refused -----------------------------------------------------------
+STRANGER = TestAuthority.create("Stranger")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "entry", "settings", "reason"),
+    [
+        (MAKER.station_certificate("SN-9"), {}, {}, "certificate-of-another-station"),
+        (MAKER.station_certificate(SERIAL), {"manufacturer": "other"}, {}, "manufacturer-certificate"),
+        (MAKER.station_certificate(SERIAL), {"way": "listed"}, {}, "manufacturer-certificate"),
+        (
+            MAKER.station_certificate(SERIAL),
+            {},
+            {"organizations": frozenset({"Another"})},
+            "organization-mismatch",
+        ),
+        (STRANGER.station_certificate(SERIAL), {}, {}, None),
+    ],
+    ids=["another's CN", "another maker", "expected another way", "another O", "an unknown CA"],
+)
+async def test_a_certificate_that_lets_nobody_in(new_house, certificate, entry, settings, reason):
+    """Each for its reason; what no anchor has signed does not get as far as HTTP."""
+    other = maker("other", TestAuthority.create("Other"))
+    house = await new_house(manufacturers=(maker(**settings), other))
+    await house.expect(**{"way": "certificate", **entry})
+
+    _, happened = house.station(door=3, certificate=certificate)
+
+    if reason is None:
+        await house.until(lambda: house.told("handshake-failed"))
+        assert "CERTIFICATE_VERIFY_FAILED" in house.told("handshake-failed")[0].reason
+    else:
+        await house.until(lambda: house.told("connection-refused"))
+        assert house.told("connection-refused")[0].reason == reason
+    assert not [one for one in happened if isinstance(one, told.Booted)]
+
+
+async def test_a_factory_certificate_that_has_expired(new_house):
+    """A00.FR.807: in with an allowance, in Pending, and replaced at once; without one it is refused."""
+    authority = load_or_create(
+        new_house.scratch / "maker",
+        organization="Maker",
+        hostname="m",
+        now=datetime.now(UTC) - timedelta(days=20),
+    )
+    issuing = authority.hierarchy.stations
+    rule = StatusRule(policy=StatusPolicy.OFF)
+    house = await new_house(
+        manufacturers=(Manufacturer(name="maker", certificates=(issuing.certificate,), rule=rule),)
+    )
+    await house.expect("certificate")
+    old, _ = house.expired(issuer=issuing)
+    station, happened = house.station(door=3, certificate=old)
+    await house.until(lambda: house.told("handshake-failed"))
+
+    await house.csms.allowances.give(IDENTITY, HOUR)
+
+    await house.until(lambda: house.is_at(Stage.DONE), timeout=20)
+    assert next(one.status for one in happened if isinstance(one, told.Booted)) == "Pending"
+    (allowance,) = await house.csms.allowances.of(IDENTITY)
+    assert (allowance.how, allowance.uses >= 1) == ("renewed", True)
+    assert station.accepted
+
+
+class Lists:
+    """The maker's CRL over plain HTTP; what is not set is not there."""
+
+    def __init__(self):
+        self.list = None
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/maker.crl"
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _answer(self, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        if self.list is not None:
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.list)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + self.list)
+        writer.close()
+
+    def revoke(self, *serial_numbers):
+        issuing, now = MAKER._hierarchy.stations, datetime.now(UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(issuing.certificate.subject)
+            .last_update(now - HOUR)
+            .next_update(now + HOUR)
+            .add_extension(x509.CRLNumber(1), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuing.certificate.public_key()),
+                critical=False,
+            )
+        )
+        for number in serial_numbers:
+            gone = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now - HOUR)
+            builder = builder.add_revoked_certificate(gone.build())
+        self.list = builder.sign(issuing.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("policy", "told_by_ca", "reason"),
+    [
+        (StatusPolicy.REQUIRED, "good", None),
+        (StatusPolicy.REQUIRED, "revoked", "certificate-revoked"),
+        (StatusPolicy.REQUIRED, "nothing", "certificate-status-unknown"),
+        (StatusPolicy.WHEN_REACHABLE, "nothing", None),
+        (StatusPolicy.WHEN_REACHABLE, "revoked", "certificate-revoked"),
+        (StatusPolicy.OFF, "revoked", None),
+    ],
+)
+async def test_what_its_manufacturer_says_of_a_certificate(new_house, policy, told_by_ca, reason):
+    """A00.FR.702: its CA is asked before it is let in, and an operator has said what silence means."""
+    factory = MAKER.station_certificate(SERIAL)
+    async with Lists() as lists:
+        if told_by_ca != "nothing":
+            revoked = told_by_ca == "revoked"
+            lists.revoke(*([read_certificates(factory.chain_pem)[0].serial_number] if revoked else []))
+        made = replace(maker(), rule=StatusRule(policy=policy, crl=lists.url))
+        house = await new_house(manufacturers=(made,))
+        await house.expect("certificate")
+
+        _, happened = house.station(door=3, certificate=factory)
+
+        if reason is None:
+            await house.until(lambda: house.told("station-pending"))
+        else:
+            await house.until(lambda: house.told("connection-refused"))
+            assert house.told("connection-refused")[0].reason == reason
+            assert not [one for one in happened if isinstance(one, told.Booted)]
+
+
+async def test_strangers_make_us_ask_nobody(new_house):
+    """Its CA is asked only for a station that is expected by its certificate."""
+    async with Lists() as lists:
+        made = replace(maker(), rule=StatusRule(policy=StatusPolicy.REQUIRED, crl=lists.url))
+        house = await new_house(manufacturers=(made,))
+        await house.expect("listed")
+        asked = []
+        house.csms.foreign_status.verdict = lambda *_: asked.append(1)
+
+        house.station(door=3, certificate=MAKER.station_certificate(SERIAL))
+        house.station(door=3, certificate=MAKER.station_certificate(SERIAL), identity="CP9")
+
+        await house.until(lambda: house.told("connection-refused", identity=IDENTITY))
+        await house.until(lambda: house.told("connection-refused", identity="CP9"))
+        assert asked == []

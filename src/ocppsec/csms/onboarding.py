@@ -186,6 +186,10 @@ class OnboardingOffice:
         detail = f"connection {saved.connections} of {saved.most_connections}"
         self._tell(entry.identity, "came-in", f"by {entry.way}, {detail}")
 
+    async def was_not_in(self, identity: str) -> None:
+        """Takes the last `came_in` back."""
+        await self._change(identity, rules.was_not_in)
+
     async def on_its_own(self, entry: Onboarding, proof: str) -> None:
         """It has credentials of its own: its way in is shut from here on; raises `Superseded`."""
         after = rules.on_its_own(entry, self._now())
@@ -196,21 +200,21 @@ class OnboardingOffice:
     # -- in Pending -------------------------------------------------------------------------------------
     def provide(self, session: Session) -> None:
         """It can be called: give it what it needs to come back as itself.  Repeated with each BootNotification."""
-        if session.identity not in self._providing:
-            self._spawn(self._provide(session))
+        if session.facts.onboarding is not None and session.identity not in self._providing:
+            self._providing.add(session.identity)
+            self._spawn(self._provide(session, session.facts.onboarding))
 
-    async def _provide(self, session: Session) -> None:
-        entry, identity = session.facts.onboarding, session.identity
-        if entry is None:
-            return
-        self._providing.add(identity)
+    async def _provide(self, session: Session, entry: Onboarding) -> None:
+        identity = session.identity
         try:
             if entry.way is Way.CERTIFICATE:
                 self._tell(identity, "given-root", await self._provisioner.certificate(session))
             else:
                 await self._password(session)
-        except NotTaken as error:
+        except (NotTaken, Superseded) as error:
             await self._stuck(identity, str(error))
+        except NotRegistered:
+            return  # nobody expects it any more
         finally:
             self._providing.discard(identity)
 

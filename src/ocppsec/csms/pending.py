@@ -90,6 +90,11 @@ class PendingDesk:
         if new and alone and self.in_use(entry.record.identity):
             raise Overtaken
 
+    async def back_out(self, entry: Entry) -> None:
+        """It was overtaken behind `enter`: what is decided again is counted again."""
+        if entry.admitted.pending is Pending.ONBOARDING:
+            await self._onboarding.was_not_in(entry.record.identity)
+
     # -- in Pending -------------------------------------------------------------------------------------
     def is_meant(self, session: Session, reported: str | None) -> bool:
         """Does the serial number of its BootNotification say that this is the new station?"""

@@ -87,8 +87,12 @@ class Reception:
         if admitted.password_matched:
             await self._first_use(entry, admitted.password_matched)
         await self._pending.enter(entry)
-        entry.watch.check()
-        self._pending.check(entry)
+        try:
+            entry.watch.check()
+            self._pending.check(entry)
+        except Overtaken:
+            await self._pending.back_out(entry)
+            raise
         if arrival.transport.is_closing():
             return  # it hung up behind its request
         session = Session(self._house, self._facts(entry))

@@ -60,6 +60,10 @@ def came_in(entry: Onboarding, now: datetime) -> Onboarding:
     return replace(entry, connections=entry.connections + 1, first_at=entry.first_at or now)
 
 
+def was_not_in(entry: Onboarding) -> Onboarding:
+    return replace(entry, connections=max(0, entry.connections - 1))
+
+
 def on_its_own(entry: Onboarding, now: datetime) -> Onboarding:
     """It has credentials of its own: the way in is shut from here on, whatever becomes of the rest."""
     if entry.stage not in (Stage.OPEN, Stage.EXPIRED):

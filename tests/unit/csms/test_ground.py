@@ -79,6 +79,8 @@ class NobodyIsNew:
 
     def check(self, entry: Any) -> None: ...
 
+    async def back_out(self, entry: Any) -> None: ...
+
 
 def reception(ground: Ground, sessions: Any) -> Reception:
     made = Reception(

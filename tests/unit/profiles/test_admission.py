@@ -754,6 +754,7 @@ def becomes(module):
     once = module.came_in(replace(LISTED, connections=0), NOW)
     twice = module.came_in(once, NOW + SECOND)
     assert (once.connections, twice.connections, twice.first_at) == (1, 2, NOW)
+    assert module.was_not_in(twice) == replace(once, first_at=NOW)
     for stage in Stage:
         after = module.on_its_own(replace(LISTED, stage=stage, reason="x"), NOW)
         shut = stage in (Stage.OPEN, Stage.EXPIRED)
