@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -345,4 +346,94 @@ async def test_a_crash_behind_the_signature(office):
     office.certifier._book.issued = lambda *_: issued("CS1", "00", "00")
     first = await office.certifier.certify("CS1", csr)
     assert await office.receive(csr) == first
+    assert office.signed == 1
+
+
+# -- bad input ----------------------------------------------------------------------------------------------
+VECTORS = Path(__file__).parents[2] / "vectors" / "certificates"
+
+
+def named(common_name, organization="CSO"):
+    return make_request(new_key(KeyFamily.EC_P256), common_name=common_name, organization=organization)
+
+
+def bad_requests():
+    good = request()
+    lines = good.splitlines(keepends=True)
+    return {
+        "nothing": ("", "not-pem"),
+        "cut off in the middle": (good[: len(good) // 2], "not-pem"),
+        "cut off inside of the DER": (lines[0] + "".join(lines[1:3]) + lines[-1], "unreadable"),
+        "oversized": (good + "\n" * 5500, "not-pem"),
+        "a certificate": (good.replace("CERTIFICATE REQUEST", "CERTIFICATE"), "not-pem"),
+        "a private key": (good.replace("CERTIFICATE REQUEST", "PRIVATE KEY"), "not-pem"),
+        "two of them": (good + request(), "not-pem"),
+        "DER in base64, without its lines": ("".join(lines[1:-1]), "not-pem"),
+        "version 2": ((VECTORS / "csr-version-2.pem").read_text(), "wrong-version"),
+        "a name like a URL": (named("https://cs1/x"), "common-name-like-address"),
+        "a name like an address": (named("192.168.0.7"), "common-name-like-address"),
+        "a name with a line end": (named("SN-CS1\n"), "odd-characters"),
+        "the name of another": (named("SN-CS2"), "wrong-common-name"),
+        "another organization": (named("SN-CS1", "cso"), "wrong-organization"),
+        "wants to be a CA": ((VECTORS / "csr-wants-ca.pem").read_text(), "wants-to-be-ca"),
+        "a small RSA key": ((VECTORS / "csr-rsa-1024.pem").read_text(), "unsuitable-key"),
+        "signed over SHA-1": ((VECTORS / "csr-sha1.pem").read_text(), "unsuitable-signature-algorithm"),
+    }
+
+
+@pytest.mark.parametrize("name", bad_requests())
+async def test_bad_input(name):
+    """Each is refused with its reason and kept with it; nothing is signed, and a good request still is."""
+    csr, code = bad_requests()[name]
+    office = Office(Approval.RULE)
+    await office.register()
+    verdict = await office.receive(csr)
+    assert code in {reason.code for reason in verdict.reasons}
+    assert isinstance(await office.certifier.certify("CS1", csr), RefusedRequest)
+    (kept,) = await office.store.requests()
+    assert (kept.state, kept.csr) == (REFUSED, csr)
+    assert code in " ".join(kept.reasons)
+    assert (office.signed, await office.store.certificates("CS1")) == (0, [])
+    assert isinstance(await office.certifier.certify("CS1", request()), Certified)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda text: text.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(lambda text: text.replace("\n", "\\n"), id="escaped line ends"),
+        pytest.param(lambda text: text + "\0", id="trailing NUL"),
+        pytest.param(lambda text: text.replace("CERTIFICATE", "NEW CERTIFICATE"), id="old label"),
+    ],
+)
+async def test_the_same_in_other_words(change):
+    """However a station writes it, it is one request and one certificate."""
+    office = Office(Approval.RULE)
+    await office.register()
+    csr = request()
+    assert isinstance(await office.receive(change(csr)), ApprovedRequest)
+    first = await office.certifier.certify("CS1", change(csr))
+    assert await office.certifier.certify("CS1", csr) == first
+    assert office.signed == 1
+    assert len(await office.store.requests()) == 1
+
+
+async def test_reused_keys():
+    """A key is certified once: not again for its station, for no other, and never when it was revoked."""
+    office = Office(Approval.RULE)
+    for identity in ("CS1", "CS2"):
+        await office.register(identity)
+    key = new_key(KeyFamily.EC_P256)
+
+    def asks(identity):
+        return make_request(key, common_name=f"SN-{identity}", organization="CSO")
+
+    first = await office.certifier.certify("CS1", asks("CS1"))
+    await office.store.activate_certificate(first.fingerprint, NOW)
+    codes = [(await office.receive(asks("CS1"))).reasons[0].code]
+    other = await office.certifier.receive("CS2", asks("CS2"), secure=True)
+    codes.append(other.reasons[0].code)
+    await office.store.set_certificate_state(first.fingerprint, CertificateState.REVOKED, at=NOW)
+    codes.append((await office.receive(asks("CS1"))).reasons[0].code)
+    assert codes == ["key-used-before", "key-of-another-station", "key-revoked"]
     assert office.signed == 1
