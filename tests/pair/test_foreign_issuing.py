@@ -486,6 +486,20 @@ async def test_a_ca_that_was_not_reached_leaves_nothing_in_doubt(est, desk, stor
     assert [event.name for event in events] == ["certificate-asked"]
 
 
+@pytest.mark.parametrize("manner", ["slow", "truncated", "500"])
+async def test_a_ca_that_may_have_signed_leaves_a_doubt_that_is_told(est, desk, store, manner):
+    """It heard the request, and no answer came: a certificate may exist there that nobody here has."""
+    server, settings = est
+    server.manner, events = manner, []
+    issuer = desk(replace(settings, seconds=1.0), events)
+    approved, csr = of(new_order())
+    with pytest.raises(AskFailed):
+        await issuer.issue(approved, csr, identity=IDENTITY)
+    (order,) = await store.orders()
+    assert order.state is OrderState.UNKNOWN
+    assert [event.name for event in events] == ["certificate-asked", "certificate-unaccounted"]
+
+
 async def test_what_est_cannot_be_told_is_said_once(est, desk, store):
     """RFC 7030 has no revocation: the operator of that CA has to be told by a person."""
     _, settings = est
