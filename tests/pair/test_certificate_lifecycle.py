@@ -608,6 +608,30 @@ async def test_own_files_are_read_again_when_they_change(tmp_path, new_house):
     assert await served_now(house) == third
 
 
+async def test_stations_are_given_the_root_of_the_operators_own_certificate(tmp_path, new_house):
+    """Under another root than ours: a station gets that one first, believes our doors by it, and reaches profile 3."""
+    other = create_hierarchy(organization="Other", now=datetime.now(UTC))
+    own_files(tmp_path, other)
+    own = OwnFiles(certificate=tmp_path / "own.pem", key=tmp_path / "own.key", root=tmp_path / "own-root.pem")
+    house = await new_house(own_certificate=own)
+
+    await house.grow()
+
+    found = await house.csms.installed.all(IDENTITY)
+    assert len(found) == 2
+    assert house.csms.connection(IDENTITY).profile == 3
+
+
+async def test_nobody_is_sent_to_a_door_that_cannot_be_used(new_house):
+    """When what is served leads to no root that a station would get, nothing is asked of the station."""
+    house = await new_house()
+    await house.csms.add_station(IDENTITY, serial_number="SN-1")
+    await house.csms._entrance._doors[1].close()
+    with pytest.raises(BadInput, match="profile 2 in vain: its door does not answer"):
+        await house.csms.begin_upgrade(IDENTITY, 3)
+    assert await house.store.upgrades(IDENTITY) == []
+
+
 async def test_bad_own_files_stop_the_start(tmp_path, new_house):
     """At the start there is nothing older to serve: it does not start with what stations would refuse."""
     own_files(tmp_path, create_hierarchy(organization="Other", now=datetime.now(UTC)))

@@ -143,6 +143,13 @@ class Door:
             task.cancel()
         await asyncio.gather(*self._undecided, return_exceptions=True)
 
+    def address(self) -> tuple[str, int] | None:
+        """Where this machine reaches it; None when it does not listen."""
+        if not self._sockets:
+            return None
+        host = str(self._sockets[0].getsockname()[0])
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), self.port
+
     # -- accepting --------------------------------------------------------------------------------------
     def _listen(self) -> None:
         self._paused = False

@@ -11,6 +11,7 @@ from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import Door
 from ocppsec.csms.doors import Gate as Decide
 from ocppsec.csms.gate import PATH
+from ocppsec.csms.proof import Prover
 from ocppsec.csms.server_certificates import Material
 from ocppsec.events import DoorOpened, Emit
 from ocppsec.profiles.profile import SecurityProfile
@@ -46,6 +47,7 @@ class Entrance:
         self._anchors: Anchors | None = None
         self._expired_reach_admission = False
         self._doors: list[Door] = []
+        self._prover = Prover(configuration.hostname)
 
     def use(self, material: Material) -> None:
         """Serve these certificates from the next connection on; open ones stay.
@@ -104,6 +106,13 @@ class Entrance:
     async def close(self) -> None:
         """Harmless when repeated."""
         await asyncio.gather(*(door.close() for door in self._doors))
+
+    async def objection(self, profile: int, root_pem: str) -> str | None:
+        """Why a station that trusts *root_pem* alone cannot come in on *profile* (2 or 3); None when it can."""
+        for door in self._doors:
+            if profile in door.spec.profiles:
+                return await self._prover.objection(door, self._contexts.get(door.spec.name), root_pem)
+        return "no door serves it"
 
     @property
     def doors(self) -> tuple[OpenDoor, ...]:

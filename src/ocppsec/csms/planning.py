@@ -1,13 +1,14 @@
 """What an upgrade is told at its start, out of what we serve and what we know of the station."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from cryptography import x509
+from msgspec.structs import replace
 
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.generations import Generation
 from ocppsec.certificates.hash_data import CertificateHashData, HashAlgorithm, hash_data
-from ocppsec.certificates.pem import write_chain
+from ocppsec.certificates.pem import read_certificates, write_chain
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
@@ -15,6 +16,7 @@ from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
 from ocppsec.upgrades.plan import Deadlines, FurtherRoot, Lowering, Plan, RootHash, StationAtStart
 from ocppsec.upgrades.states import Done, UnreadableState, decode_state
 
+_ROOT_LIMIT = 20_000
 _ALGORITHMS: tuple[HashAlgorithm, ...] = ("SHA256", "SHA384", "SHA512")
 
 
@@ -58,6 +60,47 @@ def plan_for(
         organization=organization,
         active_slot=_slot_of(earlier),
         deadlines=deadlines or Deadlines(),
+    )
+
+
+async def proven(
+    plan: Plan,
+    start: StationAtStart,
+    objection: Callable[[int, str], Awaitable[str | None]],
+    served: Sequence[str],
+) -> Plan:
+    """*plan* with the root that our doors are believed by; raises `BadInput` when a station could not come in.
+
+    *objection* (profile, root PEM) says why not; *served* are the roots (PEM) that lead to what the doors serve.
+    Where the operator brings a server certificate under another root, that one has to be in the station first; ours,
+    above its own certificate, is a further one then.
+    """
+    legs = [plan.target] if plan.lowering else range(max(2, start.profile + 1), plan.target + 1)
+    for profile in legs:
+        against = await objection(profile, plan.root_pem)
+        if against is None:
+            continue
+        for root in served:
+            if root != plan.root_pem and await objection(profile, root) is None:
+                plan = _under(plan, root)
+                break
+        else:
+            raise BadInput(
+                f"a station would be sent to profile {profile} in vain: {against}",
+                "ocppsec doctor looks at doors and certificates; nothing was changed at the station",
+            )
+    return plan
+
+
+def _under(plan: Plan, root_pem: str) -> Plan:
+    (root,) = read_certificates(root_pem.encode(), limit=_ROOT_LIMIT)
+    as_further = _further(root)
+    ours = FurtherRoot(pem=plan.root_pem, hashes=plan.root_hashes)
+    return replace(
+        plan,
+        root_pem=as_further.pem,
+        root_hashes=as_further.hashes,
+        further_roots=(ours, *plan.further_roots),
     )
 
 

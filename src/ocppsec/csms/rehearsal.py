@@ -41,6 +41,20 @@ def _rehearse_one(chain: Chain, hostname: str, root_pem: str) -> datetime:
     return _leaf(chain).not_valid_after_utc
 
 
+def meet(served: ssl.SSLContext, *, hostname: str, root_pem: str) -> None:
+    """What is served this moment, met by a station that trusts *root_pem* alone; raises `BadMaterial`."""
+    try:
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.load_verify_locations(cadata=root_pem)
+        _shake_hands(client, served, hostname)
+    except ssl.SSLCertVerificationError as error:
+        raise BadMaterial(f"a station would refuse our certificate: {error.verify_message}") from error
+    except (ssl.SSLError, ValueError) as error:
+        # The door of profile 3 misses the station's certificate; by then the station has judged ours.
+        if getattr(error, "reason", "") != "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+            raise BadMaterial(f"no handshake comes about: {error}") from error
+
+
 def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext, hostname: str) -> None:
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [

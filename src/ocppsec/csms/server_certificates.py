@@ -81,6 +81,11 @@ class ServerCertificates:
         assert self._authority is not None, "begun"
         return self._authority
 
+    @property
+    def believed_by(self) -> tuple[str, ...]:
+        """Roots (PEM), each of which is enough to believe what is served; raises `BadMaterial`."""
+        return self._chains(self.authority)[1]
+
     async def begin(self, authority: AuthorityFiles) -> None:
         """At the start there is no old material to keep: raises `BadMaterial`."""
         self._seen = self._look()

@@ -42,7 +42,7 @@ from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
-from ocppsec.csms.planning import plan_for, start_of
+from ocppsec.csms.planning import plan_for, proven, start_of
 from ocppsec.csms.provisioning import Provisioner
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
@@ -652,6 +652,8 @@ class Csms:
             deadlines=deadlines or self.configuration.upgrade_deadlines,
             generation=self.rollover.generation_for(identity),
         )
+        assert self._entrance is not None
+        plan = await proven(plan, start, self._entrance.objection, self.server_certificates.believed_by)
         upgrade = Upgrade(
             id=upgrade_id or secrets.token_hex(8),
             identity=identity,
