@@ -311,6 +311,24 @@ class ServerCertificatesRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityCannotSign(Event):
+    """The key of the CA that issues to stations does not sign, as in a token that was taken away: nobody is certified,
+    and the list of revoked certificates grows old.  Told when it begins."""
+
+    name: ClassVar[str] = "authority-cannot-sign"
+    security: ClassVar[bool] = True
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthoritySignsAgain(Event):
+    """What `authority-cannot-sign` told is over."""
+
+    name: ClassVar[str] = "authority-signs-again"
+    security: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityEndsSoon(Event):
     """The last sixth of a CA's life has begun, or it has ended; told at the start and every day."""
 

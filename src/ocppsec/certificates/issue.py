@@ -12,6 +12,7 @@ from functools import cache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -194,6 +195,18 @@ def _key_of(authority: Authority) -> PrivateKey:
         name = authority.certificate.subject.rfc4514_string()
         raise KeyElsewhere(f"the key of {name} is not on this machine: have it sign where its key is")
     return authority.key
+
+
+def probe(authority: Authority) -> None:
+    """Sign something of no use; raises `IssueFailed` when the key does not sign, as in a token that was taken away."""
+    try:
+        key, data = _key_of(authority), b"ocppsec looks whether the CA can sign"
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            key.sign(data, ec.ECDSA(_hash_for(key)))
+        else:
+            key.sign(data, PKCS1v15(), _hash_for(key))
+    except KeyUnusable as error:
+        raise IssueFailed(str(error)) from error
 
 
 def issue_server_certificate(

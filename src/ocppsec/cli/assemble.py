@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ocppsec.certificates.authority_directory import AuthorityDamaged
 from ocppsec.certificates.custody import Custody
+from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.safekeeping import TooOpen
 from ocppsec.certificates.tokens import Tokens
@@ -143,7 +144,7 @@ async def _start(csms: Csms, directory: Path) -> None:
         await csms.start()
     except StoreUnavailable as error:
         raise unusable_database(directory, error) from error
-    except (AuthorityDamaged, KeyUnusable, BadMaterial) as error:
+    except (AuthorityDamaged, KeyUnusable, IssueFailed, BadMaterial) as error:
         raise Failure("the certificate authority cannot be used", why=str(error)) from error
     except BadIssuer as error:
         raise Failure(

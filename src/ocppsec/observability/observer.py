@@ -30,6 +30,7 @@ WORTH_A_LOOK = (
     events.OnboardingStuck,
     events.OnboardingDisputed,
     events.ExpiredCertificateAllowed,
+    events.AuthorityCannotSign,
     events.AuthorityEndsSoon,
     events.ServerCertificatesRefused,
     events.StationLostContact,

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from ocppsec.certificates.issue import IssueFailed
 from ocppsec.csms.certificate_office import UnknownCertificate
 from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
 from ocppsec.csms.requests_desk import UnknownRequest
@@ -27,6 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 
 TITLES = {
     "already-registered": "Already registered",
+    "authority-unavailable": "The certificate authority cannot sign",
     "bad-input": "Not acceptable as given",
     "call-refused": "The station answered CALLERROR",
     "call-timed-out": "The station did not answer in time",
@@ -128,6 +130,13 @@ def of_refusal(error: Exception) -> Problem | None:
             return Problem(
                 503, "store-unavailable", "the store cannot be reached", advice="see the server's log"
             )
+        case IssueFailed():  # strangers fetch the CRL: where the keys are is not for them
+            return Problem(
+                503,
+                "authority-unavailable",
+                "the certificate authority cannot sign now",
+                advice="see the server's log",
+            )
         case CsmsNotReady(reason=reason, advice=advice):
             return Problem(503, "not-ready", reason, advice=advice)
         case _:
@@ -148,6 +157,7 @@ OURS = (
     CallTimedOut,
     LinkClosed,
     StoreUnavailable,
+    IssueFailed,
     CsmsNotReady,
 )
 
