@@ -90,6 +90,8 @@ class Outward:
             ):
                 if response.status_code != 200:
                     raise Unanswered(f"{parts.hostname} answered {response.status_code}")
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise Unanswered(f"{parts.hostname} answered in an encoding that was not asked for")
                 return await _bounded(response, errand.limit)
         except (httpx2.HTTPError, OSError) as error:
             raise Unanswered(f"{parts.hostname} cannot be asked: {type(error).__name__}") from error
@@ -128,7 +130,7 @@ def _netloc(address: str, port: int) -> str:
 
 async def _bounded(response: httpx2.Response, limit: int) -> bytes:
     body = bytearray()
-    async for part in response.aiter_raw():
+    async for part in response.aiter_bytes():
         body += part
         if len(body) > limit:
             raise Unanswered(f"the answer has more than {limit} bytes")

@@ -141,6 +141,23 @@ def test_lists_that_are_not_used(issuer, said, why):
         read_list(crl(issuer, *extensions, **said), issuer.certificate, now=NOW)
 
 
+def test_a_list_in_another_name(issuer):
+    """The CA's key under the name of another CA: its list, not this CA's."""
+    other = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Another CA")])
+    builder = x509.CertificateRevocationListBuilder(other, NOW, NOW + timedelta(days=1), [], [])
+    der = builder.sign(issuer.key, SHA256()).public_bytes(Encoding.DER)
+    with pytest.raises(BadList, match="one of CN=Another CA"):
+        read_list(der, issuer.certificate, now=NOW)
+
+
+def test_a_list_cut_off_anywhere(issuer):
+    """No part of a list is one."""
+    der = crl(issuer)
+    for end in range(0, len(der), 5):
+        with pytest.raises(BadList):
+            read_list(der[:end], issuer.certificate, now=NOW)
+
+
 def test_a_part_of_a_list(issuer):
     """A list cut into parts says nothing of certificates that belong to another part."""
     part = read_list(
