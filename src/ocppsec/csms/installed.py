@@ -22,6 +22,7 @@ from ocppsec.ocppj.messages import (
     GetCertificateIdUse,
     GetInstalledCertificateIdsRequest,
     GetInstalledCertificateIdsResponse,
+    HashAlgorithm,
     InstallCertificateRequest,
     InstallCertificateResponse,
     InstallCertificateUse,
@@ -128,7 +129,16 @@ class InstalledCertificates:
         )
 
     def is_ours(self, certificate: x509.Certificate) -> bool:
-        return certificate == self._root()
+        """A root that stations connect by, or are going to: while one follows another, both."""
+        named = hash_data(certificate, certificate)
+        return self._is_ours(
+            OnTheWire(
+                hash_algorithm=HashAlgorithm(named.hash_algorithm),
+                issuer_name_hash=named.issuer_name_hash,
+                issuer_key_hash=named.issuer_key_hash,
+                serial_number=named.serial_number,
+            )
+        )
 
     async def delete(self, identity: str, serial_number: str, *, even_ours: bool = False) -> Changed:
         """M04, by the hash data that the station itself has given (M04.FR.07).

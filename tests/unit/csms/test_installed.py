@@ -1,6 +1,7 @@
 """Certificates inside of stations: seen, put in, taken out, and asked for again."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -147,3 +148,55 @@ async def test_a_serial_that_names_nothing_or_two(roots):
     with pytest.raises(BadInput):
         await desk(station).delete("CP1", serial_of(OTHER))
     assert [action for action, _ in station.calls] == ["GetInstalledCertificateIds"]
+
+
+# -- by the certificate itself ------------------------------------------------------------------------------
+CSMS_ROOT = "CSMSRootCertificate"
+
+
+@pytest.mark.parametrize("algorithm", ["SHA256", "SHA384", "SHA512"])
+async def test_a_root_is_withdrawn_in_the_stations_own_words(algorithm):
+    """It is found by its hash in whatever algorithm, and gone is what the station does not show."""
+    station = Station(OURS.root.certificate, OTHER.root.certificate, algorithm=algorithm)
+    desk_ = desk(station)
+    assert await desk_.holds("CP1", OTHER.root.certificate, CSMS_ROOT)
+    changed = await desk_.withdraw("CP1", OTHER.root.certificate, CSMS_ROOT)
+
+    assert (changed.status, changed.shown) == ("Accepted", False)
+    assert station.roots == [OURS.root.certificate]
+    assert not await desk_.holds("CP1", OTHER.root.certificate, CSMS_ROOT)
+
+
+async def test_a_withdrawal_that_was_a_lie():
+    """Accepted and still there: that is told."""
+    station = Station(OTHER.root.certificate)
+    station.lies = True
+
+    assert (await desk(station).withdraw("CP1", OTHER.root.certificate, CSMS_ROOT)).shown
+
+
+@pytest.mark.parametrize(
+    ("root", "use", "says"),
+    [
+        pytest.param(OURS, CSMS_ROOT, "our own root", id="ours"),
+        pytest.param(OTHER, "V2GRootCertificate", "no such root", id="there for another use"),
+    ],
+)
+async def test_what_is_not_withdrawn(root, use, says):
+    """Nothing is sent for our own root, nor for one that is not there for this use."""
+    station = Station(OURS.root.certificate, OTHER.root.certificate)
+    with pytest.raises(BadInput, match=says):
+        await desk(station).withdraw("CP1", root.root.certificate, use)
+    assert "DeleteCertificate" not in [action for action, _ in station.calls]
+
+
+def test_while_one_root_follows_another_both_are_ours():
+    """The book of roots knows the coming one as well."""
+    coming = hash_data(OTHER.root.certificate, OTHER.root.certificate)
+    book = SimpleNamespace(is_ours=lambda named: named.serial_number == coming.serial_number)
+    with_book = InstalledCertificates(Station().call, lambda: OURS.root.certificate, book=book)
+    third = create_hierarchy(organization="Third", now=NOW)
+
+    assert with_book.is_ours(OTHER.root.certificate)
+    assert with_book.is_ours(OURS.root.certificate)
+    assert not with_book.is_ours(third.root.certificate)
