@@ -350,6 +350,19 @@ class CertificateStatusFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignStatusUnclear(Event):
+    """It could not be known whether a manufacturer's CA has revoked a certificate that was shown."""
+
+    name: ClassVar[str] = "foreign-status-unclear"
+    security: ClassVar[bool] = True
+    issuer: str
+    serial_number: str
+    reason: str
+    counts: bool
+    """True when the settings let it count all the same (``when-reachable``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignListFailed(Event):
     """The CRL of a manufacturer's CA could not be had, or not believed; told once for each kind of trouble."""
 

@@ -170,7 +170,9 @@ async def test_nonsense(world, body, words):
             told = await world.verdict(status, certificate)
             assert told.cause is Cause.NONSENSE
             assert words in told.reason
-    assert [event.name for event in world.events] == ["foreign-list-failed"]
+    names = [event.name for event in world.events]
+    assert names == ["foreign-list-failed", "foreign-status-unclear", "foreign-status-unclear"]
+    assert not world.events[-1].counts
 
 
 async def test_a_list_of_somebody_else(world, tmp_path):

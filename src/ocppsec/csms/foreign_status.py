@@ -17,6 +17,7 @@ import httpx2
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from ocppsec.certificates.facts import serial_number
 from ocppsec.certificates.foreign_answer import ANSWER_LIMIT, Answer, question, read_answer, responder_of
 from ocppsec.certificates.foreign_list import LIST_LIMIT, BadList, ForeignList, points_of, read_list
 from ocppsec.certificates.foreign_status import (
@@ -27,10 +28,11 @@ from ocppsec.certificates.foreign_status import (
     StatusRule,
     Unclear,
     Verdict,
+    refusal,
     together,
 )
 from ocppsec.csms.outward import Errand, Outward, Resolve, Unanswered, addresses
-from ocppsec.events import Emit, ForeignListFailed
+from ocppsec.events import Emit, ForeignListFailed, ForeignStatusUnclear
 
 _SCHEMES: Final = ("http", "https")
 _FETCH_SECONDS: Final = 30.0
@@ -189,7 +191,17 @@ class ForeignStatus:
         except TimeoutError:
             text = f"{known.name} gave no answer within {self._seconds:g} s"
             heard.append(Unclear(cause=Cause.UNREACHABLE, reason=text))
-        return together(heard)
+        found = together(heard)
+        if isinstance(found, Unclear):
+            self._emit(
+                ForeignStatusUnclear(
+                    issuer=known.name,
+                    serial_number=serial_number(leaf),
+                    reason=found.reason,
+                    counts=refusal(found, known.rule.policy) is None,
+                )
+            )
+        return found
 
     async def _ask_all(self, leaf: x509.Certificate, issuer: ForeignIssuer, heard: list[Verdict]) -> None:
         for url in _lists_of(leaf, issuer.rule):

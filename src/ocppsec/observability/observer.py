@@ -26,6 +26,7 @@ WORTH_A_LOOK = (
     events.CertificateRequestWaits,
     events.CertificateEndsSoon,
     events.ForeignListFailed,
+    events.ForeignStatusUnclear,
     events.RenewalStuck,
     events.OnboardingStuck,
     events.OnboardingDisputed,
