@@ -9,7 +9,7 @@ import pytest
 from zoo.station import DEFECTS, PASSWORD, SERIAL, ZooStation
 
 from ocppsec.audit.finding import Verdict
-from ocppsec.audit.run import Limits, NotReachable
+from ocppsec.audit.run import Limits, NotReachable, Selection
 from ocppsec.audit.stations.lab import Subject
 from ocppsec.audit.stations.run import audit_station
 from ocppsec.station.config import StationConfig, Traits
@@ -17,26 +17,39 @@ from ocppsec.station.memory import PassingMemory
 from ocppsec.station.station import Station
 
 ZOO = Subject(identity="ST1", password=PASSWORD, serial_number=SERIAL, destructive=True)
-NOT_YET = {
-    "slots.fallback",
+NOT_THERE = {
     "slots.new-root",
-    "slots.recovery",
-    "connection.back-off",
-    "certificate.asks-again",
-    "roots.signed-by-old",
+    "roots.signed-by-old",  # both without AdditionalRootCertificateCheck
     "server.wildcard",  # there is no wildcard for localhost
 }
+FIRST = ("password.header", "boot.waits", "roots.installed", "slots.upgrade-to-2")
+"""The way to profile 2."""
+IN_SECONDS = ("connection.back-off", "certificate.asks-again")
+"""They wait as long as the variables say, so they are run where they are judged, and with a station that waits."""
 
 
-async def audit(make, subject=ZOO, *, patience=3.0):
+def way_to(check):
+    """What has to run for *check* to mean something; without it each of many audits would be a whole one."""
+    area = check.partition(".")[0]
+    if area == "server":
+        return (*FIRST, "server")
+    if area == "certificate" or check == "slots.upgrade-to-3":
+        return (*FIRST, "certificate", check)
+    return (*FIRST, check)
+
+
+async def audit(make, subject=ZOO, *, patience=3.0, waiting=(), only=()):
     """Audit the station that *make* gives for the URL it has to dial."""
     running = []
+    skipped = tuple(check for check in IN_SECONDS if check not in waiting)
+    selection = Selection(only=only, skip=skipped)
 
     def ready(lab):
         running.append(asyncio.get_running_loop().create_task(make(lab.urls["ws"]).run()))
 
     try:
-        return await audit_station(subject, limits=Limits(pause=0, patience=patience), ready=ready)
+        limits = Limits(pause=0, patience=patience)
+        return await audit_station(subject, limits=limits, selection=selection, ready=ready)
     finally:
         for task in running:
             task.cancel()
@@ -55,7 +68,8 @@ def left(report):
 async def test_a_defect_is_found_by_its_check(tmp_path, defect):
     """The check made for the defect fails, with a reason and a remedy."""
     check, _ = DEFECTS[defect]
-    report = await audit(lambda url: ZooStation(tmp_path, url, defect=defect))
+    make = lambda url: ZooStation(tmp_path, url, defect=defect)  # noqa: E731
+    report = await audit(make, waiting=[check], only=way_to(check))
     finding = report.of(check)
     assert finding.verdict is Verdict.FAIL, (finding.verdict, finding.why)
     assert finding.why
@@ -65,10 +79,28 @@ async def test_a_defect_is_found_by_its_check(tmp_path, defect):
 async def test_a_sound_foreign_station_shows_no_finding(tmp_path):
     """A station on mobilityhouse's stack passes everything this audit looks at."""
     report = await audit(lambda url: ZooStation(tmp_path, url), patience=10.0)
-    assert left(report).keys() <= NOT_YET, left(report)
+    assert left(report).keys() <= NOT_THERE, left(report)
 
 
-async def test_our_own_station_shows_no_finding():
+async def test_a_sound_station_with_one_root_shows_no_finding(tmp_path):
+    """AdditionalRootCertificateCheck, done right."""
+    report = await audit(lambda url: ZooStation(tmp_path, url, one_root=True), patience=10.0)
+    no_second_root = {"roots.deleted"}
+    assert left(report).keys() <= {"server.wildcard"} | no_second_root, left(report)
+
+
+@pytest.mark.slow
+async def test_a_sound_station_that_waits_shows_no_finding(tmp_path):
+    """Waits in seconds, and doubled, as its variables say."""
+    only = (*FIRST, *IN_SECONDS)
+    report = await audit(
+        lambda url: ZooStation(tmp_path, url, waits=True), patience=10.0, waiting=IN_SECONDS, only=only
+    )
+    assert not left(report), left(report)
+
+
+@pytest.mark.parametrize("one_root", [False, True], ids=["many roots", "one root"])
+async def test_our_own_station_shows_no_finding(one_root):
     """The simulated station, judged like any other."""
 
     def ours(url):
@@ -79,13 +111,16 @@ async def test_our_own_station_shows_no_finding():
             password=PASSWORD,
             pace=0.05,
             reboot_seconds=0.1,
-            traits=Traits(back_off_minimum=10, back_off_range=0, connection_attempts=2),
+            traits=Traits(
+                back_off_minimum=10, back_off_range=0, connection_attempts=2, additional_root_check=one_root
+            ),
         )
         return Station(config, PassingMemory(), clock=lambda: datetime.now(UTC), random=random.random)
 
     made = []
     report = await audit(lambda url: made.append(ours(url)) or made[0], patience=10.0)
-    assert left(report).keys() <= NOT_YET, left(report)
+    expected = {"server.wildcard", "roots.deleted"} if one_root else NOT_THERE
+    assert left(report).keys() <= expected, left(report)
     kept = made[0].remembered.variables
     assert kept["OCPPCommCtrlr.RetryBackOffWaitMinimum"] == "10", "as it was before the audit hurried it"
 

@@ -42,6 +42,8 @@ class Forger:
 
     certificate: x509.Certificate
     key: Key = field(repr=False)
+    issuer: x509.Certificate | None = None
+    """Who signed it; None for a self-signed one."""
 
     @property
     def pem(self) -> str:

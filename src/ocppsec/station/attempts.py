@@ -53,9 +53,12 @@ class Attempts:
     def failed(self) -> "Attempts":
         """After one more attempt in vain."""
         failures = self.failures + 1
-        if not self.recovering and failures >= self.per_slot:
-            return replace(self, position=self.position + 1, failures=0)
-        return replace(self, failures=failures)
+        if self.recovering or failures < self.per_slot:
+            return replace(self, failures=failures)
+        following = replace(self, position=self.position + 1, failures=0)
+        if following.slot == self.slot:  # no new slot, so no reason to dial at once
+            return replace(following, failures=self.back_off_step + 1)
+        return following
 
 
 def after_reboot(priority: tuple[int, ...], *, last_good: int | None, per_slot: int) -> Attempts:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import websockets
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -28,6 +29,11 @@ _spec.loader.exec_module(foreign)
 
 PASSWORD = "right-password-of-ST1"
 SERIAL = "SN-ST1"
+
+
+def foreign_pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
 
 DEFECTS = {
     "other-user-name": ("password.header", "The user name is the serial number, not the identity."),
@@ -63,7 +69,24 @@ DEFECTS = {
     "takes-no-certificate": ("certificate.good-accepted", "CertificateSigned is always Rejected."),
     "deletes-itself": ("certificate.not-deletable", "Its own certificate can be deleted."),
     "shows-no-certificate": ("slots.upgrade-to-3", "On profile 3 it presents nothing."),
+    "tries-once": (
+        "slots.fallback",
+        "One attempt on each slot, whatever NetworkProfileConnectionAttempts says.",
+    ),
+    "gives-up": ("slots.recovery", "After a failure on each slot it dials no more."),
+    "stays-put": ("slots.moves", "A slot of the same profile is Accepted and never used."),
+    "trusts-one-root": ("slots.new-root-works", "Only the first of the installed roots counts."),
+    "hammers": ("connection.back-off", "It dials again at once, also after a failure."),
+    "asks-at-once": ("certificate.asks-again", "SignCertificate is repeated with waits that do not grow."),
+    "asks-no-more": ("certificate.asks-again", "SignCertificate is never repeated."),
+    "any-successor": ("roots.signed-by-old", "AdditionalRootCertificateCheck is on and checks nothing."),
+    "drops-the-old-root": ("slots.new-root", "The old root goes when the new one comes."),
 }
+WAITING = {"hammers", "asks-at-once", "asks-no-more"}
+"""Those that have the variables of waits in seconds; the others are in a hurry."""
+ONE_ROOT = {"any-successor", "drops-the-old-root"}
+"""Those with AdditionalRootCertificateCheck."""
+
 """Name: the check made for it, and what is wrong."""
 
 
@@ -146,6 +169,8 @@ class Manners(foreign.Manners):
         now = datetime.now(UTC)
         if self.is_("leaf-root") and found.issuer != found.subject:
             return call_result.InstallCertificate(status="Accepted")
+        if self.station.one_root and self.flash.roots and certificate_type == "CSMSRootCertificate":
+            return call_result.InstallCertificate(status=self._succeed(found, certificate))
         if (
             not self.is_("expired-root")
             and not found.not_valid_before_utc <= now <= found.not_valid_after_utc
@@ -153,9 +178,29 @@ class Manners(foreign.Manners):
             return call_result.InstallCertificate(status="Rejected")
         return super().install_certificate(certificate_type, certificate, **more)
 
+    def _succeed(self, found, certificate):
+        """M05.FR.10 to 12: the one CSMS root is replaced by one that it signed, and stays for a while."""
+        (path,), (old,) = self.flash.root_files, self.flash.roots
+        if not self.is_("any-successor"):
+            try:
+                found.verify_directly_issued_by(old)
+            except (InvalidSignature, ValueError, TypeError):
+                return "Rejected"
+        path.replace(self.flash.directory / "old.pem")
+        if not self.is_("drops-the-old-root"):
+            (self.flash.directory / "fallback.pem").write_bytes(foreign_pem(old))
+        digest = found.fingerprint(hashes.SHA256()).hex()
+        (self.flash.directory / f"root-{digest[:16]}.pem").write_text(certificate)
+        return "Accepted"
+
     @on("GetInstalledCertificateIds")
     def get_installed(self, certificate_type=None, **more):
         answer = super().get_installed(certificate_type, **more)
+        old = self.flash.directory / "old.pem"
+        for one, root in zip(answer.certificate_hash_data_chain or (), self.flash.roots, strict=False):
+            if root.issuer != root.subject and old.exists():
+                issuer = x509.load_pem_x509_certificate(old.read_bytes())
+                one["certificate_hash_data"]["issuer_key_hash"] = foreign.key_hash(issuer.public_key())
         if self.is_("wrong-hashes") and answer.certificate_hash_data_chain:
             for one in answer.certificate_hash_data_chain:
                 one["certificate_hash_data"]["issuer_key_hash"] = "00" * 32
@@ -191,8 +236,29 @@ class Manners(foreign.Manners):
         builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
         return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
+    @after("TriggerMessage")
+    async def triggered(self, requested_message, **more):
+        if requested_message != "SignChargingStationCertificate" or not self.station.waits:
+            await super().triggered(requested_message, **more)
+            return
+        csr = self._new_request()
+        wait = int(self.flash.get("SecurityCtrlr", "CertSigningWaitMinimum"))
+        repeats = (
+            0
+            if self.is_("asks-no-more")
+            else int(self.flash.get("SecurityCtrlr", "CertSigningRepeatTimes")) + 1
+        )
+        self.signed = False
+        await self._tell(call.SignCertificate(csr=csr))
+        for round_ in range(repeats):
+            await asyncio.sleep(wait * (1 if self.is_("asks-at-once") else 2**round_))
+            if self.signed:
+                return
+            await self._tell(call.SignCertificate(csr=csr))
+
     @on("CertificateSigned")
     def certificate_signed(self, certificate_chain, **more):
+        self.signed = True
         if self.is_("takes-any-certificate"):
             return call_result.CertificateSigned(status="Accepted")
         if self.is_("takes-no-certificate"):
@@ -226,13 +292,41 @@ class Manners(foreign.Manners):
 class ZooStation(foreign.ForeignStation):
     """Run it in a task; cancel that to switch it off."""
 
-    def __init__(self, directory, url, *, defect=None, hears_nothing=False):
+    def __init__(self, directory, url, *, defect=None, hears_nothing=False, waits=False, one_root=False):
         assert defect is None or defect in DEFECTS
+        self.waits = waits or defect in WAITING
+        self.one_root = one_root or defect in ONE_ROOT
+        self.failures = 0
+        self.failed_slots = set()
         super().__init__(directory, identity="ST1", serial=SERIAL, url=url, password=PASSWORD, retry=0.05)
         self.defect = defect
         self.events = []
         self.reporting = asyncio.Lock()
         self._hears_nothing = hears_nothing
+        variables = self.flash.memory["variables"]
+        if self.waits:
+            variables["OCPPCommCtrlr"] |= {
+                "RetryBackOffWaitMinimum": "0",
+                "RetryBackOffRandomRange": "0",
+                "RetryBackOffRepeatTimes": "0",
+            }
+            variables["SecurityCtrlr"] |= {"CertSigningWaitMinimum": "60", "CertSigningRepeatTimes": "2"}
+        if self.one_root:
+            variables["SecurityCtrlr"]["AdditionalRootCertificateCheck"] = "true"
+        self.flash.save()
+
+    @property
+    def _retry(self):
+        """Part 4, 5.3: the wait is doubled after each failure, RetryBackOffRepeatTimes times."""
+        least = int(self.flash.get("OCPPCommCtrlr", "RetryBackOffWaitMinimum") or 0)
+        if least == 0 or self.is_("hammers"):
+            return self._at_once
+        repeats = int(self.flash.get("OCPPCommCtrlr", "RetryBackOffRepeatTimes"))
+        return least * 2 ** min(self.failures, repeats)
+
+    @_retry.setter
+    def _retry(self, seconds):
+        self._at_once = seconds
 
     def is_(self, defect):
         return self.defect == defect
@@ -240,7 +334,20 @@ class ZooStation(foreign.ForeignStation):
     async def _use(self, slot):
         if self.is_("stays-down"):
             slot = 1
-        return await super()._use(slot)
+        slots, active = self.flash.slots, int(self.flash.get("OCPPCommCtrlr", "ActiveNetworkProfile"))
+        if self.is_("stays-put") and slots[slot]["securityProfile"] == self.flash.profile:
+            slot = active
+        if self.is_("gives-up") and len(self.failed_slots) > 1:
+            await asyncio.Event().wait()
+        self.failed_slots.add(slot)
+        attempts = self.flash.get("OCPPCommCtrlr", "NetworkProfileConnectionAttempts")
+        if not self.is_("tries-once"):
+            return await super()._use(slot)
+        self.flash.memory["variables"]["OCPPCommCtrlr"]["NetworkProfileConnectionAttempts"] = "1"
+        try:
+            return await super()._use(slot)
+        finally:
+            self.flash.memory["variables"]["OCPPCommCtrlr"]["NetworkProfileConnectionAttempts"] = attempts
 
     async def _talk(self, connection, slot):
         if self._hears_nothing:
@@ -262,13 +369,35 @@ class ZooStation(foreign.ForeignStation):
 
     async def dial(self, data):
         try:
-            return await self._dial(data)
+            connection = await self._dial_with_fallback(data)
         except ssl.SSLCertVerificationError:
+            self.failures += 1
             if "InvalidCsmsCertificate" not in self.events:
                 self.events.append("InvalidCsmsCertificate")
             raise
+        except (OSError, websockets.WebSocketException, TimeoutError):
+            self.failures += 1
+            raise
+        self.failures = 0
+        self.failed_slots.clear()
+        return connection
 
-    async def _dial(self, data):
+    async def _dial_with_fallback(self, data):
+        """M05.FR.13 to 16: by a new slot the new root alone; by the old one its predecessor helps."""
+        fallback = self.flash.directory / "fallback.pem"
+        if not fallback.exists() or data["securityProfile"] < 2:
+            return await self._dial(data)
+        try:
+            connection = await self._dial(data)
+        except ssl.SSLCertVerificationError:
+            active = self.flash.slots[int(self.flash.get("OCPPCommCtrlr", "ActiveNetworkProfile"))]
+            if data != active:
+                raise
+            return await self._dial(data, root=fallback)
+        fallback.unlink()
+        return connection
+
+    async def _dial(self, data, *, root=None):
         profile = data["securityProfile"]
         user = self.serial if self.is_("other-user-name") else self.identity
         secret = base64.b64encode(f"{user}:{self.password}".encode()).decode()
@@ -279,17 +408,24 @@ class ZooStation(foreign.ForeignStation):
             f"{data['ocppCsmsUrl']}/{self.identity}",
             subprotocols=["ocpp2.0.1"],
             additional_headers=headers,
-            ssl=self._tls(profile),
+            ssl=self._tls(profile, root=root),
             open_timeout=5,
             close_timeout=0.5,
             ping_interval=None,
             logger=foreign.QUIET,
         )
 
-    def _tls(self, profile):
+    def _tls(self, profile, *, root=None):
         context = super()._tls(2 if profile == 3 and self.is_("shows-no-certificate") else profile)
         if context is None:
             return None
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a successor is signed by its predecessor
+        if root is not None:
+            context.load_verify_locations(root)
+        if self.is_("trusts-one-root"):
+            oldest = min(self.flash.root_files, key=lambda path: path.stat().st_mtime_ns)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(oldest)
         if self.is_("trusts-anybody"):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -36,6 +36,18 @@ def test_a_station_that_never_connected_falls_back_to_its_first_slot():
     assert dialled(after_reboot((2, 1), last_good=None, per_slot=1), 3) == [(2, 0), (1, 0), (2, 0)]
 
 
+def test_falling_back_to_the_slot_that_has_just_failed_is_no_new_beginning():
+    """TC_B_49_CS: both slots failed, the old one is dialled again after RetryBackOffWaitMinimum."""
+    attempts = after_reboot((2, 1), last_good=1, per_slot=1)
+    assert dialled(attempts, 5) == [(2, 0), (1, 0), (1, 1), (1, 2), (1, 3)]
+
+
+def test_the_waits_of_the_only_slot_grow_on():
+    """TC_B_57_CS: twice as long after a failure, also where the attempts on the slot are used up."""
+    assert dialled(after_loss((1,), active=1, per_slot=1), 4) == [(1, 1), (1, 2), (1, 3), (1, 4)]
+    assert dialled(after_loss((1,), active=1, per_slot=2), 4) == [(1, 1), (1, 2), (1, 3), (1, 4)]
+
+
 def test_a_lost_connection_is_dialled_again_after_a_wait():
     """Part 4, 5.3: the slot that was in use, not before RetryBackOffWaitMinimum; then the others."""
     assert dialled(after_loss((2, 1), active=1, per_slot=2), 5) == [(1, 1), (1, 2), (2, 0), (2, 1), (1, 0)]

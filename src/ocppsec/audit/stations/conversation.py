@@ -30,6 +30,8 @@ class Conversation:
     def __init__(self) -> None:
         self.link: Link | None = None
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.moments: list[float] = []
+        """When each of them came, by the clock of the loop."""
         self.registration = "Accepted"
         """What the next BootNotification is answered."""
         self.interval = 300
@@ -71,6 +73,7 @@ class Conversation:
 
     def on_call(self, link: Link, call: CallReceived) -> None:
         self.calls.append((call.action, call.payload))
+        self.moments.append(asyncio.get_running_loop().time())
         try:
             answer = self._answer(call.action)
             if answer is None:

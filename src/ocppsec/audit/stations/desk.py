@@ -39,6 +39,9 @@ class Visit:
     cipher: str = ""
     certificate: bytes | None = None
     talk: Conversation | None = None
+    """None where it was turned away, or never asked."""
+    at: float = 0.0
+    """When it was answered, by the clock of the loop."""
 
     @property
     def identity(self) -> str:
@@ -57,6 +60,8 @@ class Desk:
         self.changed = asyncio.Event()
         self.admit = True
         """False answers every request with 401."""
+        self.closed: Callable[[str], bool] = lambda _path: False
+        """Paths that are answered with 503."""
         self.prepare: Callable[[Conversation], None] = lambda _talk: None
         """Called with each new conversation before its first message."""
         self._host = host
@@ -64,6 +69,7 @@ class Desk:
         self._new_id = new_id
         self._listeners: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turned_away: list[asyncio.Transport] = []
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -85,6 +91,8 @@ class Desk:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for listener in self._listeners:
             listener.close()
+        for transport in self._turned_away:
+            transport.abort()
         for visit in self.visits:
             if visit.talk is not None:
                 visit.talk.drop()
@@ -141,20 +149,25 @@ class Desk:
         offered = {
             one.strip() for value in headers.get("sec-websocket-protocol", ()) for one in value.split(",")
         }
-        talk = Conversation() if self.admit and SUBPROTOCOL in offered else None
+        path = words[1] if len(words) > 1 else ""
+        closed = self.closed(path)
+        talk = Conversation() if self.admit and not closed and SUBPROTOCOL in offered else None
         visit = Visit(
             secure=secure,
             number=number,
-            path=words[1] if len(words) > 1 else "",
+            path=path,
             headers=headers,
             tls_version=tls.version() if tls else "",
             cipher=tls.cipher()[0] if tls else "",
             certificate=tls.getpeercert(True) if tls else None,
             talk=talk,
+            at=asyncio.get_running_loop().time(),
         )
         if talk is None:
-            transport.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            status = b"503 Service Unavailable" if closed else b"401 Unauthorized"
+            transport.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             transport.close()
+            self._turned_away.append(transport)
         else:
             self.prepare(talk)
             self._upgrade(transport, talk, visit, early)

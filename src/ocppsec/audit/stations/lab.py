@@ -76,7 +76,7 @@ class StationLab:
         self._directory = tempfile.TemporaryDirectory(prefix="ocppsec-audit-")
         self._seen = 0
         self._away = False
-        self._before: dict[str, str] = {}
+        self._before: dict[tuple[str, str], str] = {}
         self.good = self.context(self.leaf())
 
     async def __aenter__(self) -> Self:
@@ -93,17 +93,22 @@ class StationLab:
         """The next check finds our good certificate again."""
         self.desk.context = self.good
         self.desk.admit = True
+        self.desk.closed = lambda _path: False
 
     def _watch(self, talk: Conversation) -> None:
         talk.tell = self.desk.changed.set
         if not self.desk.visits:  # the first boot is kept waiting, to see what the station sends meanwhile
             talk.registration, talk.interval = "Pending", 1
 
+    def url(self, profile: int, path: str = PATH) -> str:
+        """Of this audit, for a slot with *profile*."""
+        plain, secure = self.desk.ports
+        scheme, port = ("wss", secure) if profile > 1 else ("ws", plain)
+        return f"{scheme}://{self.subject.hostname}:{port}{path}"
+
     @property
     def urls(self) -> dict[str, str]:
-        plain, secure = self.desk.ports
-        host = self.subject.hostname
-        return {"ws": f"ws://{host}:{plain}{PATH}", "wss": f"wss://{host}:{secure}{PATH}"}
+        return {"ws": self.url(1), "wss": self.url(2)}
 
     def note(self, sent: str, received: object) -> None:
         self.trail.append(Exchange(sent=sent, received=str(received)))
@@ -120,8 +125,13 @@ class StationLab:
         return certificate, key
 
     def context(
-        self, leaf: tuple[x509.Certificate, forge.Key], *, most: ssl.TLSVersion | None = None
+        self,
+        leaf: tuple[x509.Certificate, forge.Key],
+        *,
+        most: ssl.TLSVersion | None = None,
+        more: str = "",
     ) -> ssl.SSLContext:
+        """A context that shows *leaf*; *more* are roots (PEM) beside ours that stations' certificates hang under."""
         path = Path(self._directory.name) / f"{uuid.uuid4()}.pem"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -134,7 +144,7 @@ class StationLab:
                 context.maximum_version = most
             context.set_ciphers("ALL:@SECLEVEL=0")
         context.load_cert_chain(path)
-        context.load_verify_locations(cadata=self.root.pem)
+        context.load_verify_locations(cadata=self.root.pem + more)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
@@ -244,17 +254,29 @@ class StationLab:
     async def hurry(self) -> None:
         """Let the station reconnect at once, as laboratories do: a back-off of minutes is not what is judged here."""
         for variable, short in _BACK_OFF.items():
-            status, value = await self.variable("OCPPCommCtrlr", variable)
-            if (
-                status == "Accepted"
-                and await self.set_variable("OCPPCommCtrlr", variable, short) == "Accepted"
-            ):
-                self._before[variable] = value
+            await self.borrow("OCPPCommCtrlr", variable, short)
+
+    async def borrow(self, component: str, variable: str, *values: str) -> str | None:
+        """Set a variable to the first of *values* that the station takes, until `restore`; None when it takes none."""
+        status, before = await self.variable(component, variable)
+        if status != "Accepted":
+            return None
+        for value in values:
+            if value == before or await self.set_variable(component, variable, value) == "Accepted":
+                self._before.setdefault((component, variable), before)
+                return value
+        return None
+
+    async def give_back(self, component: str, variable: str) -> None:
+        """One borrowed variable as it was; raises `NoStation`."""
+        value = self._before.pop((component, variable), None)
+        if value is not None:
+            await self.set_variable(component, variable, value)
 
     async def restore(self) -> None:
-        """The back-off as it was; raises `NoStation` when the station is gone."""
-        for variable, value in self._before.items():
-            await self.set_variable("OCPPCommCtrlr", variable, value)
+        """What was borrowed is as it was; raises `NoStation` when the station is gone."""
+        for (component, variable), value in self._before.items():
+            await self.set_variable(component, variable, value)
         self._before.clear()
 
     def events(self) -> list[str]:

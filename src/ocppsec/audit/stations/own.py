@@ -1,5 +1,6 @@
 """The station's own certificate: A02, TC_A_11, TC_A_14, TC_M_23."""
 
+from itertools import pairwise
 from typing import Any, Final
 
 from cryptography import x509
@@ -8,12 +9,15 @@ from cryptography.x509.oid import NameOID
 
 from ocppsec.audit import forge
 from ocppsec.audit.checks.check import Check, check
-from ocppsec.audit.finding import Need, Outcome, Severity, failed, inconclusive, passed
+from ocppsec.audit.finding import Need, Outcome, Severity, failed, inconclusive, not_applicable, passed
 from ocppsec.audit.stations.lab import StationLab
 from ocppsec.certificates.hash_data import hash_data
 
 _LEAVE: Final = (Need.DESTRUCTIVE,)
 _REPORT: Final = "InvalidChargingStationCertificate"
+_EARLY: Final = 0.95
+_LATE: Final = 1.2
+"""Clocks differ a little, and a busy machine is late."""
 
 
 def _names(subject: x509.Name, oid: x509.ObjectIdentifier) -> list[str]:
@@ -151,4 +155,61 @@ async def not_deletable(lab: StationLab) -> Outcome:
     return passed(str(status)) if status == "Failed" else failed(f"answered {status}, Failed is right")
 
 
-CHECKS: tuple[Check[StationLab], ...] = (request, bad_refused, good_accepted, not_deletable)
+@check(
+    id="certificate.asks-again",
+    title="Without a certificate it repeats SignCertificate with doubled waits, and stops",
+    severity=Severity.MEDIUM,
+    tests=("TC_A_23_CS",),
+    requirements=("A02.FR.17", "A02.FR.18", "A02.FR.19"),
+    needs=_LEAVE,
+    remedy="Ask again after CertSigningWaitMinimum, and with each of CertSigningRepeatTimes after twice as long.",
+)
+async def asks_again(lab: StationLab) -> Outcome:
+    if lab.profile < 2:
+        return inconclusive("the station did not get to profile 2")
+    wait = await lab.borrow("SecurityCtrlr", "CertSigningWaitMinimum", "1", "10")
+    if wait is None or await lab.borrow("SecurityCtrlr", "CertSigningRepeatTimes", "1") is None:
+        return not_applicable(
+            "CertSigningWaitMinimum and CertSigningRepeatTimes are not there, or cannot be set"
+        )
+    seconds = int(wait)
+    talk = await lab.talk()
+    since = len(talk.calls)
+    before = talk.count("SignCertificate")
+    answer = await lab.call("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"})
+    if answer.get("status") != "Accepted":
+        return inconclusive(f"TriggerMessage: {answer.get('status', answer.get('error'))}")
+    await talk.until(
+        lambda one: one.count("SignCertificate") >= before + 3, seconds=lab.patience + 3 * seconds
+    )
+    await talk.until(lambda one: one.count("SignCertificate") > before + 3, seconds=4 * seconds * _LATE)
+    asked = [
+        (moment, payload)
+        for (action, payload), moment in zip(talk.calls[since:], talk.moments[since:], strict=True)
+        if action == "SignCertificate"
+    ]
+    gaps = [after[0] - first[0] for first, after in pairwise(asked)]
+    lab.note(f"three requests wanted, {seconds} s and {2 * seconds} s apart", _seconds(gaps))
+    if len(asked) < 3:
+        return failed(f"it asked {len(asked)} times, three times is right")
+    if gaps[0] < seconds * _EARLY or gaps[1] < 2 * seconds * _EARLY:
+        return failed(f"it asked again after {_seconds(gaps)}; {seconds} s and {2 * seconds} s are right")
+    if len(asked) > 3:
+        return failed("it asked a fourth time, CertSigningRepeatTimes is 1")
+    answers = [await _certify(lab, payload) for _, payload in asked]
+    if "Accepted" not in answers:
+        return failed(f"a certificate for each of its requests was answered {', '.join(answers)}")
+    return passed(f"it asked again after {_seconds(gaps)}, then no more")
+
+
+def _seconds(gaps: list[float]) -> str:
+    return " and ".join(f"{gap:.1f} s" for gap in gaps) or "one request"
+
+
+async def _certify(lab: StationLab, payload: dict[str, Any]) -> str:
+    csr = x509.load_pem_x509_csr(str(payload.get("csr", "")).encode())
+    key: Any = csr.public_key()
+    return await _deliver(lab, lab.root.certify_public(key, csr.subject))
+
+
+CHECKS: tuple[Check[StationLab], ...] = (request, bad_refused, asks_again, good_accepted, not_deletable)

@@ -4,36 +4,10 @@ import contextlib
 from collections.abc import Callable
 
 from ocppsec.audit.checks.check import Check
-from ocppsec.audit.finding import About, Finding, Outcome, Report, Severity, inconclusive, not_tested
+from ocppsec.audit.finding import Finding, Outcome, Report, inconclusive
 from ocppsec.audit.run import Limits, NotReachable, Progress, Selection, run
-from ocppsec.audit.stations import contact, own, roots, servers, slots
+from ocppsec.audit.stations import contact, moving, new_roots, own, roots, servers, slots
 from ocppsec.audit.stations.lab import NoStation, StationLab, Subject
-
-_LATER = {
-    "slots.fallback": (
-        "It falls back to the second slot after NetworkProfileConnectionAttempts",
-        "TC_B_46_CS",
-    ),
-    "slots.new-root": (
-        "A migration to a server under a new root keeps the old root until it worked",
-        "TC_B_47_CS",
-    ),
-    "slots.recovery": ("All slots exhausted, it returns to the last that worked", "TC_B_49_CS"),
-    "connection.back-off": ("It waits longer after each failed connection", "TC_B_57_CS"),
-    "certificate.asks-again": ("It repeats SignCertificate with doubled waits", "TC_A_23_CS"),
-    "roots.signed-by-old": (
-        "A new root has to be signed by the old one where that is switched on",
-        "TC_M_09_CS",
-    ),
-}
-
-
-def _later(name: str, title: str, test: str) -> Check[StationLab]:
-    async def run_(lab: StationLab) -> Outcome:  # noqa: ARG001
-        return not_tested("this audit does not look at it yet")
-
-    about = About(id=name, title=title, severity=Severity.MEDIUM, remedy="", tests=(test,))
-    return Check(about=about, run=run_)
 
 
 def _guarded(check: Check[StationLab]) -> Check[StationLab]:
@@ -57,9 +31,10 @@ ALL: tuple[Check[StationLab], ...] = tuple(
             *roots.CHECKS,
             *slots.UPGRADE,
             *servers.CHECKS,
+            *moving.CHECKS,
+            *new_roots.CHECKS,
             *own.CHECKS,
             *slots.AFTER,
-            *(_later(name, *words) for name, words in _LATER.items()),
         ),
     )
 )
