@@ -138,7 +138,7 @@ def default_extensions(kind: Kind, key: PublicKey, issuer_key: PublicKey) -> dic
     usage = key_usage(kind, rsa_key=isinstance(key, rsa.RSAPublicKey))
     authority = kind not in {Kind.STATION, Kind.SERVER, Kind.OCSP_RESPONDER}
     constraints = x509.BasicConstraints(
-        ca=authority, path_length=0 if authority and kind is not Kind.ROOT else None
+        ca=authority, path_length=0 if authority and kind not in {Kind.ROOT, Kind.CROSS} else None
     )
     extensions: dict[str, Extension] = {
         "constraints": (constraints, True),
