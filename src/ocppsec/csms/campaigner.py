@@ -17,7 +17,7 @@ from ocppsec.csms.dry_run import DryRun, dry_run
 from ocppsec.csms.errands.doing import Fleet, is_there
 from ocppsec.csms.errands.kinds import doing_of
 from ocppsec.csms.errors import BadInput
-from ocppsec.csms.held import Charging, Held, Present
+from ocppsec.csms.held import Busy, Charging, Held, Present
 from ocppsec.csms.late_comers import late_comers
 from ocppsec.events import CampaignStepped, Emit, StoreUnavailable
 from ocppsec.profiles.profile import SecurityProfile
@@ -207,7 +207,7 @@ class Campaigner:
         events.append(
             Look(
                 present=Present(fleet),
-                busy=held.doing.busy(),
+                busy=Busy(held, (other for other in self._held.values() if other is not held)),
                 charging=Charging(fleet),
                 again=held.again(),
             )

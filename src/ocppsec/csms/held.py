@@ -1,7 +1,7 @@
 """An open campaign as this process holds it; the rows are the truth."""
 
 from collections import deque
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from ocppsec.csms.errands.doing import Doing, Fleet, is_there
 from ocppsec.registry.records import Campaign
 from ocppsec.upgrades.campaign.roster import Roster
-from ocppsec.upgrades.campaign.states import Member, MemberStatus, Run
+from ocppsec.upgrades.campaign.states import UNDER_WAY, Member, MemberStatus, Run
 
 PASSED_OVER_AT_ONCE: Final = 200
 """So many of those who could not be begun are looked at again in one look; in turn all of them."""
@@ -52,6 +52,21 @@ class Held:
             for status, rota in self._badly.items()
             for identity in rota.take(self.roster.identities(status), BADLY_AT_ONCE)
         ]
+
+
+class Busy(Container[str]):
+    """Who is being changed by something else: an upgrade, or another campaign.
+
+    Two at once would each take the other's doing for the station's.
+    """
+
+    def __init__(self, held: Held, others: Iterable[Held]) -> None:
+        self._changed = held.doing.busy()
+        under_way = [other.roster.identities(status) for other in others for status in UNDER_WAY]
+        self._elsewhere = [identities for identities in under_way if identities]
+
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._changed or any(identity in one for one in self._elsewhere)
 
 
 class Present(Container[str]):

@@ -10,7 +10,7 @@ import pytest
 from ocppsec.certificates.hash_data import CertificateHashData
 from ocppsec.csms.campaigner import Campaigner, UnknownCampaign
 from ocppsec.csms.dry_run import facts_of
-from ocppsec.csms.errors import BadInput
+from ocppsec.csms.errors import BadInput, Busy
 from ocppsec.csms.held import Rota
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
@@ -18,6 +18,7 @@ from ocppsec.registry.open import open_store
 from ocppsec.registry.records import (
     BootFacts,
     CampaignChange,
+    ErrandStatus,
     NewStation,
     Upgrade,
     UpgradeChange,
@@ -644,6 +645,30 @@ async def test_one_that_cannot_begin_holds_nobody_up(fleet):
 
     assert len(set(fleet.begun)) == len(fleet.begun) == 5
     assert set((await statuses(fleet, campaign)).values()) == {"running"}
+
+
+async def test_one_campaign_at_a_time(fleet):
+    """A station that is under way in one campaign is busy for every other one, and has its turn there afterwards."""
+    await fleet.add("CP1")
+    campaigner = await new(fleet)
+
+    async def busy(identity, *, keep):
+        raise Busy("is being changed already")
+
+    fleet.passwords = SimpleNamespace(rotate=busy)
+    first = await campaigner.begin(read_plan({**PLAN, "to": None, "kind": "passwords"}))
+    second = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    await look(fleet, campaigner)
+    assert await statuses(fleet, first) == {"CP1": "running"}
+    assert await statuses(fleet, second) == {"CP1": "pending"}
+    errand = await fleet.store.errand(f"{first.id}-0-1")
+    await fleet.store.save_errand(replace(errand, status=ErrandStatus.DONE))
+    campaigner = await new(fleet)
+    await look(fleet, campaigner)
+    await look(fleet, campaigner)
+
+    assert await statuses(fleet, second) == {"CP1": "running"}
 
 
 def test_in_turn_all_of_them():
