@@ -81,6 +81,8 @@ def show(identity: str, *, as_json: bool, state: Path | None) -> None:
         station = api.get(station_path(identity))
         upgrades = api.get(station_path(identity, "upgrades"))["upgrades"]
         renewals = api.get(station_path(identity, "renewals"))["renewals"]
+        names = ("vendor", "model", "firmware_version")
+        kinds = [] if as_json else api.get("/kinds")["kinds"]
     if as_json:
         print_json({**station, "upgrades": upgrades, "renewals": renewals})
         return
@@ -88,6 +90,8 @@ def show(identity: str, *, as_json: bool, state: Path | None) -> None:
     labels = " ".join(f"{name}={value}" for name, value in station.pop("labels").items())
     facts = [(name.replace("_", " "), value) for name, value in station.items()]
     facts.append(("labels", labels))
+    told = [station[name] or "" for name in names]
+    facts += [("its kind", "; ".join(kind["known"])) for kind in kinds if [kind[n] for n in names] == told]
     print_facts([*facts, ("connected", _connection(connection))])
     for renewal in renewals:
         print(printable(f"renewal {renewal['id']} since {renewal['started_at'][:16]}: {in_words(renewal)}"))
@@ -97,6 +101,24 @@ def show(identity: str, *, as_json: bool, state: Path | None) -> None:
             f"upgrade {upgrade['id']} to {upgrade['target']}: {upgrade['status']}, {upgrade['step']}{reason}"
         )
         print(printable(text))
+
+
+def kinds(*, as_json: bool, state: Path | None) -> None:
+    with Api.find(state_directory(state)) as api:
+        told = api.get("/kinds")
+    if as_json:
+        print_json(told)
+    elif not told["kinds"]:
+        print("nothing is known yet; each upgrade that ends adds to it")
+    for kind in [] if as_json else told["kinds"]:
+        print(printable(f"{_kind(kind)}: {kind['done']} done, {kind['failed']} failed"))
+        reason = [f"last failure: {kind['reason']}"] if kind["reason"] else []
+        for line in (*kind["known"], *reason):
+            print(printable(f"  {line}"))
+
+
+def _kind(kind: dict[str, Any]) -> str:
+    return " ".join(kind[name] for name in ("vendor", "model", "firmware_version") if kind[name])
 
 
 def label(identity: str, labels: list[str], *, as_json: bool, state: Path | None) -> None:

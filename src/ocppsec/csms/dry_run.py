@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from ocppsec.csms.errands.doing import Doing, Fleet
+from ocppsec.csms.kinds import name_of, notes
 from ocppsec.registry.records import Station
 from ocppsec.registry.store import Store
 from ocppsec.upgrades.campaign.begin import Candidate, begin, snapshot
@@ -58,9 +59,10 @@ async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Cal
     run, totals = begin(plan), Totals(members)
     ends = tuple(quota(replace(run, phase=number), totals) for number in range(len(plan.phases)))
     failures = await _failures_by_kind(store, plan.kind)
+    known = await notes(store) if plan.kind is Kind.RAISE else {}
     by_identity = {station.identity: station for station in chosen}
     rows = tuple(
-        _row(member, by_identity[member.identity], connected(member.identity), ends, failures)
+        _row(member, by_identity[member.identity], connected(member.identity), ends, failures, known)
         for member in members
     )
     return DryRun(plan=plan, members=tuple(members), stations=rows, phases=ends)
@@ -127,6 +129,7 @@ def _row(
     connected: bool,
     ends: Sequence[int],
     failures: Mapping[str, Counter[str]],
+    known: Mapping[tuple[str, str, str], str],
 ) -> PlannedStation:
     can = member.status is not MemberStatus.SKIPPED
     return PlannedStation(
@@ -137,18 +140,27 @@ def _row(
         connected=connected,
         can=can,
         reason=member.reason,
-        note=_note(member.kind, station, connected, failures) if can else "",
+        note=_note(member.kind, station, connected, failures, known) if can else "",
         phase=next(number for number, end in enumerate(ends, 1) if member.position < end) if can else None,
     )
 
 
-def _note(kind: str, station: Station, connected: bool, failures: Mapping[str, Counter[str]]) -> str:
-    notes = []
+def _note(
+    kind: str,
+    station: Station,
+    connected: bool,
+    failures: Mapping[str, Counter[str]],
+    known: Mapping[tuple[str, str, str], str],
+) -> str:
+    found = []
     if station.observed is None:
-        notes.append("has never connected")
+        found.append("has never connected")
     elif not connected:
-        notes.append("is away now")
+        found.append("is away now")
     if kind and (earlier := failures.get(kind)):
         reason, _ = earlier.most_common(1)[0]
-        notes.append(f"{earlier.total()} of this kind failed before: {reason}")
-    return "; ".join(notes)
+        found.append(f"{earlier.total()} of this kind failed before: {reason}")
+    name = name_of(station)
+    if name is not None and name in known:
+        found.append(known[name])
+    return "; ".join(found)

@@ -39,6 +39,7 @@ from ocppsec.csms.ground import Ground
 from ocppsec.csms.installed import InstalledCertificates
 from ocppsec.csms.interventions import Interventions
 from ocppsec.csms.issuing import OwnIssuer
+from ocppsec.csms.kinds import Kinds
 from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
@@ -79,6 +80,7 @@ from ocppsec.registry.store import NotRegistered, Store
 from ocppsec.upgrades.plan import Deadlines, Lowering
 
 _SWEEP_SECONDS = 5.0
+from ocppsec.upgrades.kinds import ordered_by
 _FINISH_SECONDS = 5.0
 """How long an orderly stop waits for answers that an application, or a station, still owes."""
 
@@ -215,6 +217,7 @@ class Csms:
         )
         self._upgrader = Upgrader(
             self.store,
+        self.kinds = Kinds(self.store, now=self._now)
             self._certifier,
             self._sessions.get,
             emit=self._emit,
@@ -225,6 +228,7 @@ class Csms:
             self.store,
             self._certifier,
             self._sessions.get,
+            learn=self.kinds.learn,
             settings=settings.renewal,
             emit=self._emit,
             now=self._now,
@@ -677,6 +681,7 @@ class Csms:
         """As `call`, for what is put right in Pending."""
         session = self._sessions.get(identity)
         if session is None or session.link is None or not session.may_be_called:
+        plan = ordered_by(plan, await self.kinds.of(station))
             raise NotConnected(f"{identity} is not connected", f"ocppsec station why {identity}")
         return await session.link.call(action, payload, timeout=timeout)
 

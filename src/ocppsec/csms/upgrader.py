@@ -38,13 +38,19 @@ from ocppsec.registry.records import (
 from ocppsec.registry.store import RegistryError, Store, Superseded
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades import exchange, workflow
+from ocppsec.upgrades.kinds import NOTICED_NOTHING, KindFacts, Noticing, notice
 from ocppsec.upgrades.plan import Lowering, Plan, StationAtStart
 from ocppsec.upgrades.states import Done, Failed, State, UnreadableState, decode_state, encode_state
 
 _STORE_RETRY_SECONDS = 2.0
 
 
+Learn = Callable[[str, KindFacts, Done | Failed], Coroutine[Any, Any, None]]
 LowerFloor = Callable[[str, Lowering], Awaitable[None]]
+
+
+async def _learn_nothing(*_: object) -> None:
+    pass
 
 
 async def _no_way_down(*_: object) -> None:
@@ -66,6 +72,8 @@ class _Running:
     timer: asyncio.TimerHandle | None = None
     asked: tuple[int, Session] | None = None
     """Errand and session of a CALL that is under way."""
+    noticed: Noticing = NOTICED_NOTHING
+    """For the next of its kind; what an earlier process noticed is lost, and no harm done."""
     outage: bool = False
     """We turned the station away by a fault of ours, and have not been able to save that yet."""
 
@@ -82,8 +90,10 @@ class Upgrader:
         emit: Emit,
         now: Callable[[], datetime],
         lower_floor: LowerFloor = _no_way_down,
+        learn: Learn = _learn_nothing,
     ) -> None:
-        """*lower_floor*: see `ocppsec.csms.interventions`; harmless when repeated."""
+        """*lower_floor*: see `ocppsec.csms.interventions`; harmless when repeated.  *learn*: see `ocppsec.csms.kinds`."""
+        self._learn = learn
         self._lower_floor = lower_floor
         self._store = store
         self._signer = signer
@@ -234,6 +244,7 @@ class Upgrader:
             before = running.state
             if running.outage:
                 before, _ = workflow.decide(before, exchange.OurOutage())
+            running.noticed = notice(running.noticed, before, event, asyncio.get_running_loop().time())
             state, effects = workflow.decide(before, event)
             if state == running.state and not effects:
                 running.outage = False
@@ -287,6 +298,7 @@ class Upgrader:
         if isinstance(state, Done | Failed):
             await self.forget(running.upgrade.identity)
             self._tell_ended(running.upgrade, state)
+            self._spawn(self._learn(running.upgrade.identity, running.noticed.facts, state))
         elif not same_step:
             self._set_timer(running)
 

@@ -86,6 +86,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A00.FR.405: what O of the station certificate has to be."""
     interfaces: tuple[OCPPInterface, ...] = INTERFACES
     slots: tuple[int, ...] = SLOTS
+    preferred_slots: tuple[int, ...] = ()
+    """Those that others of the kind took; of the free ones they are tried first."""
     active_slot: int | None = None
     """The slot an earlier upgrade of ours activated (`Done.slot`); believed only where the station is silent."""
     message_timeout: int = 30

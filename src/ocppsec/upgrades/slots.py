@@ -40,7 +40,8 @@ def free_slots(progress: Progress) -> tuple[int, ...]:
     known = facts.slots or tuple(dict.fromkeys((*progress.plan.slots, *listed)))
     free = [slot for slot in known if slot not in _perhaps_active(progress)]
     # A slot in the priority list is somebody's fallback, and 2.1 stations refuse to have it written (B09.FR.21).
-    return tuple(sorted(free, key=lambda slot: slot in listed))
+    preferred = progress.plan.preferred_slots
+    return tuple(sorted(free, key=lambda slot: (slot in listed, slot not in preferred)))
 
 
 def priority_lists(progress: Progress, new: int) -> tuple[tuple[int, ...], ...]:

@@ -23,6 +23,7 @@ from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
 from ocppsec.web.idempotency import MAX_KEY, Idempotency
 from ocppsec.web.installed import installed
+from ocppsec.web.kinds import kinds
 from ocppsec.web.onboarding import onboarding
 from ocppsec.web.paths import station_location, station_urls, upgrade_location
 from ocppsec.web.pki import pki
@@ -57,7 +58,7 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     app.include_router(pki(csms))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
     v1.include_router(campaigns(csms))
-    parts = (_stations, _upgrades, rescue, onboarding, certificates, requests, installed, rollover, _others)
+    parts = (_stations, _upgrades, rescue, kinds, onboarding, certificates, requests, installed, rollover, _others)
     for part in parts:
         v1.include_router(part(csms))
     app.include_router(v1)

@@ -1,6 +1,7 @@
 """What is proved of a door before a station is sent there."""
 
 import asyncio
+import ssl
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +80,14 @@ async def test_what_a_station_would_refuse(open_door, authorities, hostname, tru
     context = served(authorities[0], required=required)
     objection = await Prover(hostname).objection(open_door, context, authorities[trusted].root_pem)
     assert said in objection
+
+
+async def test_a_door_with_which_no_handshake_comes_about(open_door, authorities):
+    """It serves no certificate, or nothing at all."""
+    prover, root = Prover("csms.example"), authorities[0].root_pem
+    empty = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    assert "no handshake comes about" in await prover.objection(open_door, empty, root)
+    assert "serves no certificate" in await prover.objection(open_door, None, root)
 
 
 async def test_a_door_that_is_shut(authorities):

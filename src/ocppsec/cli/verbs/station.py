@@ -132,6 +132,14 @@ def station_downgrade(
     upgrade.lower(identity, to=to, reason=reason, wait=wait, timeout=timeout, as_json=json, state=state)
 
 
+@station.command("kinds")
+def station_kinds(json: Json = False, state: State = None) -> None:
+    """What upgrades have found out about stations of each vendor, model and firmware."""
+    from ocppsec.cli import station as verbs
+
+    verbs.kinds(as_json=json, state=state)
+
+
 @station.command("interventions")
 def station_interventions(identity: Identity, json: Json = False, state: State = None) -> None:
     """What people had done to a station outside of the ordinary way: when, who, why."""
