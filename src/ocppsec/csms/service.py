@@ -77,10 +77,10 @@ from ocppsec.registry.records import (
     UpgradeStatus,
 )
 from ocppsec.registry.store import NotRegistered, Store
+from ocppsec.upgrades.kinds import ordered_by
 from ocppsec.upgrades.plan import Deadlines, Lowering
 
 _SWEEP_SECONDS = 5.0
-from ocppsec.upgrades.kinds import ordered_by
 _FINISH_SECONDS = 5.0
 """How long an orderly stop waits for answers that an application, or a station, still owes."""
 
@@ -212,23 +212,23 @@ class Csms:
         self.revocation = Revocations(self.store, lambda: self.authority, now=self._now)
         self.certificates.on_revoked = self._revoked
         self._registrar = Registrar(self.store, hasher, now=self._now)
+        self.kinds = Kinds(self.store, now=self._now)
         self.interventions = Interventions(
             self.store, floor_fell=self._sessions.forget, emit=self._emit, now=self._now
         )
         self._upgrader = Upgrader(
             self.store,
-        self.kinds = Kinds(self.store, now=self._now)
             self._certifier,
             self._sessions.get,
             emit=self._emit,
             now=self._now,
             lower_floor=self.interventions.lower_floor,
+            learn=self.kinds.learn,
         )
         self.renewer = Renewer(
             self.store,
             self._certifier,
             self._sessions.get,
-            learn=self.kinds.learn,
             settings=settings.renewal,
             emit=self._emit,
             now=self._now,
@@ -657,6 +657,7 @@ class Csms:
             generation=self.rollover.generation_for(identity),
         )
         assert self._entrance is not None
+        plan = ordered_by(plan, await self.kinds.of(station))
         plan = await proven(plan, start, self._entrance.objection, self.server_certificates.believed_by)
         upgrade = Upgrade(
             id=upgrade_id or secrets.token_hex(8),
@@ -681,7 +682,6 @@ class Csms:
         """As `call`, for what is put right in Pending."""
         session = self._sessions.get(identity)
         if session is None or session.link is None or not session.may_be_called:
-        plan = ordered_by(plan, await self.kinds.of(station))
             raise NotConnected(f"{identity} is not connected", f"ocppsec station why {identity}")
         return await session.link.call(action, payload, timeout=timeout)
 
