@@ -282,7 +282,7 @@ async def test_the_way_back(site, phase):
         assert {site.holds(identity) for identity in site.stations} == {(1, False)}
 
 
-@pytest.mark.parametrize("phase", [Phase.PREPARED, Phase.DISTRIBUTE, Phase.SERVE, Phase.ISSUE, Phase.ALONE])
+@pytest.mark.parametrize("phase", [Phase.SERVE, Phase.ALONE])
 async def test_a_new_process_goes_on(site, phase):
     """Every phase is taken up where it stood: what is served, who has proven what."""
     await site.add("TWO")

@@ -34,9 +34,15 @@ def begin(*, keep_old_keys: bool, as_json: bool, state: Path | None) -> None:
 
 
 def go_on(
-    *, exceptions: list[str], accept_missing: int, yes: bool, as_json: bool, state: Path | None
+    *,
+    to: str | None,
+    exceptions: list[str],
+    accept_missing: int,
+    yes: bool,
+    as_json: bool,
+    state: Path | None,
 ) -> None:
-    body = {"exceptions": exceptions, "accept_missing": accept_missing, "confirmed": yes}
+    body = {"to": to, "exceptions": exceptions, "accept_missing": accept_missing, "confirmed": yes}
     with Api.find(state_directory(state)) as api:
         _show(api.post(f"{_CURRENT}/next", body, timeout=_MINUTES), as_json=as_json)
 

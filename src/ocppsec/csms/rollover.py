@@ -131,7 +131,10 @@ class RootRollover:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.check_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.check_seconds):
+                    await self.carrier.calm.wait()
+            self.carrier.calm.clear()
             try:
                 await self.check()
             except RegistryError as error:
@@ -244,12 +247,27 @@ class RootRollover:
         return await self.status()
 
     async def forward(
-        self, *, exceptions: Sequence[str] = (), accept_missing: int = 0, confirmed: bool = False
+        self,
+        *,
+        to: Phase | None = None,
+        exceptions: Sequence[str] = (),
+        accept_missing: int = 0,
+        confirmed: bool = False,
     ) -> View:
-        """Into the next phase; raises `BadInput` with everybody who is in the way."""
+        """Into the next phase; raises `BadInput` with everybody who is in the way.
+
+        *to* names it, so that who repeats a command whose answer was lost does not go one phase further.
+        """
         async with self._lock:
             operation = self._open()
+            if to is not None and operation.phase is to:
+                return await self.status()
             following = _allowed(phases.forward(operation))
+            if to not in (None, following):
+                raise BadInput(
+                    f"from {operation.phase} the way leads to {following}, not to {to}",
+                    "ocppsec ca rotate status",
+                )
             if following in phases.ENDED:
                 await self._end()
                 return await self._ended_or_status()
@@ -320,6 +338,7 @@ class RootRollover:
         await self._switch(phases.turn_of(entered), lambda: self._keep(entered))
         self._emit(RolloverMoved(phase=phase, before=before, detail=detail))
         await self._aim()
+        self.carrier.calm.set()
 
     async def _switch(self, turn: Turn, kept: Callable[[], Awaitable[None]]) -> None:
         with _told("nothing has changed"):

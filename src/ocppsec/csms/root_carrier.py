@@ -96,6 +96,8 @@ class RootCarrier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         """Something has become of some station."""
+        self.calm = asyncio.Event()
+        """The last station that had work with it has none any more; cleared by who has seen it."""
 
     # -- life -------------------------------------------------------------------------------------------
     async def take_up(self, rollover: str, roots: Roots) -> None:
@@ -285,6 +287,8 @@ class RootCarrier:
                     self._emit(RolloverStepped(identity=identity, step=step, detail=detail))
         if isinstance(state, Settled | Stuck):
             self.wake()  # there is room for one more
+            if not self._busy:
+                self.calm.set()
 
     async def _send(self, running: _Running, errand: int, request: Request) -> None:
         identity = running.row.identity

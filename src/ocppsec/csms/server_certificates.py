@@ -35,6 +35,12 @@ class OwnFiles:
     key: Path
     root: Path | None = None
     """What stations trust for it, to test against; None for our own root."""
+    awaited: bool = False
+    """It is fetched while we run: until it is there for the first time, ours are served."""
+
+    @property
+    def there(self) -> bool:
+        return not self.awaited or self.certificate.exists()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +161,7 @@ class ServerCertificates:
         )
 
     def _chains(self, authority: AuthorityFiles) -> tuple[tuple[Chain, ...], tuple[str, ...]]:
-        if self._own is None:
+        if self._own is None or not self._own.there:
             ours = (authority.server_ec, authority.server_rsa)
             return tuple(
                 Chain(certificate=files.chain, key=files.key, password=files.passphrase) for files in ours
@@ -167,7 +173,7 @@ class ServerCertificates:
 
     def _is_due(self) -> bool:
         """Ours are renewed by `load`; what the operator brings is renewed by the operator."""
-        if self._own is not None or self._authority is None:
+        if (self._own is not None and self._own.there) or self._authority is None:
             return False
         return self._now() >= min(self._authority.server_ec.renew_at, self._authority.server_rsa.renew_at)
 

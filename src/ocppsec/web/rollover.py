@@ -76,6 +76,9 @@ class NewRollover(Body):
 
 
 class NextPhase(Body):
+    to: Phase | None = Field(
+        None, description="Its name, so that a repeated request does not lead one phase further."
+    )
     exceptions: list[str] = Field(
         default_factory=list, max_length=1000, description="Stations to let behind, by name."
     )
@@ -132,7 +135,10 @@ def rollover(csms: Csms) -> APIRouter:
         """Into the next phase; refused, with names and reasons, while it would harm a station."""
         return _shown(
             await csms.rollover.forward(
-                exceptions=body.exceptions, accept_missing=body.accept_missing, confirmed=body.confirmed
+                to=body.to,
+                exceptions=body.exceptions,
+                accept_missing=body.accept_missing,
+                confirmed=body.confirmed,
             )
         )
 

@@ -271,6 +271,23 @@ class Manners(ChargePoint):
             return call_result.GetInstalledCertificateIds(status="NotFound")
         return call_result.GetInstalledCertificateIds(status="Accepted", certificate_hash_data_chain=chain)
 
+    @on("DeleteCertificate")
+    def delete_certificate(self, certificate_hash_data, **_):
+        """M04.FR.01 to 04; the last root stays, for without it nothing could ever be trusted again."""
+        for path, root in zip(self.flash.root_files, self.flash.roots, strict=True):
+            named = (name_hash(root.issuer), key_hash(root.public_key()), f"{root.serial_number:x}")
+            asked = tuple(
+                certificate_hash_data[part].lower().lstrip("0") if part == "serial_number" else certificate_hash_data[part]
+                for part in ("issuer_name_hash", "issuer_key_hash", "serial_number")
+            )
+            if named == asked and certificate_hash_data["hash_algorithm"] == "SHA256":
+                if len(self.flash.root_files) == 1:
+                    return call_result.DeleteCertificate(status="Failed")
+                path.unlink()
+                self.flash.set("SecurityCtrlr", "CertificateEntries", len(self.flash.root_files))
+                return call_result.DeleteCertificate(status="Accepted")
+        return call_result.DeleteCertificate(status="NotFound")
+
     @on("TriggerMessage")
     def trigger(self, requested_message, **_):
         known = requested_message in {"SignChargingStationCertificate", "BootNotification"}

@@ -44,6 +44,12 @@ def rotate_status(
 
 @rotate.command("next")
 def rotate_next(
+    to: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PHASE]", help="Its name: a repeated command does not lead one phase further then."
+        ),
+    ] = None,
     *,
     exceptions: Annotated[
         list[str] | None, typer.Option("--except", metavar="ID", help="A station to let behind; repeatable.")
@@ -61,7 +67,7 @@ def rotate_next(
     from ocppsec.cli import rollover
 
     rollover.go_on(
-        exceptions=exceptions or [], accept_missing=accept_missing, yes=yes, as_json=json, state=state
+        to=to, exceptions=exceptions or [], accept_missing=accept_missing, yes=yes, as_json=json, state=state
     )
 
 
