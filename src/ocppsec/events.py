@@ -302,6 +302,29 @@ class ServerCertificatesUsed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublicCertificateObtained(Event):
+    """A public CA has certified the CSMS (ACME); tested, and served from the next connection on."""
+
+    name: ClassVar[str] = "public-certificate-obtained"
+    security: ClassVar[bool] = True
+    issuer: str
+    fingerprint: str
+    not_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicCertificateFailed(Event):
+    """A public CA gave no certificate, or none that stations would take; what is served stays."""
+
+    name: ClassVar[str] = "public-certificate-failed"
+    security: ClassVar[bool] = True
+    issuer: str
+    reason: str
+    seconds: float
+    """Until it is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCertificatesRefused(Event):
     """New server certificates are bad: the old ones stay in use."""
 

@@ -22,6 +22,7 @@ from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
 from ocppsec.events import Emit
+from ocppsec.issuers.acme import AcmeSettings
 from ocppsec.issuers.choice import CaKind, ForeignCa
 from ocppsec.issuers.issuer import BadIssuer
 from ocppsec.profiles.profile import SecurityProfile
@@ -48,6 +49,7 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         hostname=settings.csms.hostname,
         organization=settings.csms.organization,
         issuer=_issuer(settings),
+        acme=_acme(settings),
         own_certificate=_own_certificate(settings),
         ocsp_hosts=frozenset(settings.csms.ocsp_hosts),
         manufacturers=manufacturers_of(settings.manufacturers),
@@ -94,6 +96,22 @@ def _issuer(settings: Settings) -> ForeignCa | None:
         certificate=Path(named.certificate).expanduser() if named.certificate else None,
         key=Path(named.key).expanduser() if named.key else None,
         seconds=named.seconds,
+    )
+
+
+def _acme(settings: Settings) -> AcmeSettings | None:
+    named = settings.acme
+    if named.directory is None or named.root is None:
+        return None
+    return AcmeSettings(
+        directory=named.directory,
+        root=Path(named.root).expanduser(),
+        agreed=named.agree_to_terms,
+        email=named.email,
+        http_host=named.http_host,
+        http_port=named.http_port,
+        tls_ca=Path(named.tls_ca).expanduser() if named.tls_ca else None,
+        key_family=named.key_family,
     )
 
 

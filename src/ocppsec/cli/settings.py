@@ -141,6 +141,27 @@ class IssuerSection(Section):
         return self
 
 
+class AcmeSection(Section):
+    directory: str | None = Field(default=None, pattern=r"^https://", max_length=500, description="Directory URL of a public CA that certifies csms.hostname (RFC 8555, http-01); none by default.")  # fmt: skip
+    root: str | None = Field(default=None, min_length=1, description="PEM file with the root stations trust for what that CA signs.")  # fmt: skip
+    agree_to_terms: bool = Field(default=False, description="You agree to the CA's terms of service.")
+    email: str | None = Field(default=None, pattern=r"^[^@\s,]+@[^@\s,]+$", max_length=200, description="Where the CA may write to.")  # fmt: skip
+    http_host: str = Field(
+        default="0.0.0.0", description="Address its question is answered on, while there is one."
+    )
+    http_port: Port = Field(default=80, description="Port for that; the CA asks at port 80 of csms.hostname.")
+    tls_ca: str | None = Field(default=None, min_length=1, description="PEM file the directory's TLS certificate is verified against; the public CAs by default.")  # fmt: skip
+    key_family: KeyFamily = Field(default=KeyFamily.EC_P256, description="Of the server's key: ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096.")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _whole(self) -> "AcmeSection":
+        if self.directory is not None and self.root is None:
+            raise ValueError("directory needs root: what stations trust for that CA")
+        if self.directory is not None and not self.agree_to_terms:
+            raise ValueError("directory needs agree_to_terms: there is no account without agreeing to the CA's terms")
+        return self
+
+
 class LogSection(Section):
     format: Literal["auto", "console", "json"] = Field(default="auto", description="auto: words on a terminal, JSON lines elsewhere.")  # fmt: skip
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -191,6 +212,7 @@ class Settings(Section):
     api: ApiSection = ApiSection()
     ca: CaSection = CaSection()
     issuer: IssuerSection = IssuerSection()
+    acme: AcmeSection = AcmeSection()
     log: LogSection = LogSection()
     upgrade: UpgradeSection = UpgradeSection()
     renewal: RenewalSection = RenewalSection()
@@ -206,6 +228,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _doors_differ(self) -> "Settings":
+        if self.acme.directory is not None and self.csms.server_certificate is not None:
+            raise ValueError("acme.directory and csms.server_certificate: one of them has to go")
         names = [door.name for door in self.doors]
         ports = [door.port for door in self.doors if door.port]
         if len(set(names)) < len(names):
@@ -231,6 +255,7 @@ SECTIONS: dict[str, type[Section]] = {
     "api": ApiSection,
     "ca": CaSection,
     "issuer": IssuerSection,
+    "acme": AcmeSection,
     "log": LogSection,
     "upgrade": UpgradeSection,
     "renewal": RenewalSection,

@@ -11,6 +11,7 @@ from ocppsec.csms.doors import Deadlines, DoorSpec
 from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.root_carrier import RolloverSettings
 from ocppsec.csms.server_certificates import OwnFiles
+from ocppsec.issuers.acme import AcmeSettings
 from ocppsec.issuers.choice import ForeignCa
 from ocppsec.link.link import Limits
 from ocppsec.profiles.profile import SecurityProfile
@@ -41,6 +42,8 @@ class Configuration:
     issuer: ForeignCa | None = None
     """Signs stations' certificates instead of our own CA."""
     own_certificate: OwnFiles | None = None
+    acme: AcmeSettings | None = None
+    """The public CA that certifies the CSMS; not together with a certificate of the operator's."""
     """Served instead of certificates of our own CA."""
     ocsp_hosts: frozenset[str] = frozenset()
     """Responders that stations may ask through us (M06) though their address is inside of our own networks."""

@@ -41,10 +41,12 @@ from ocppsec.csms.interventions import Interventions
 from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.csms.kinds import Kinds
 from ocppsec.csms.onboarding import OnboardingOffice
+from ocppsec.csms.new_certificates import NewCertificates
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.planning import plan_for, proven, start_of
 from ocppsec.csms.provisioning import Provisioner
+from ocppsec.csms.public_certificate import PublicCertificate, brought_by_acme
 from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
 from ocppsec.csms.request_book import RequestBook
@@ -54,7 +56,7 @@ from ocppsec.csms.rescuer import Rescuer
 from ocppsec.csms.revocations import Revocations
 from ocppsec.csms.rollover import RootRollover
 from ocppsec.csms.security import Security
-from ocppsec.csms.server_certificates import ServerCertificates
+from ocppsec.csms.server_certificates import OwnFiles, ServerCertificates
 from ocppsec.csms.session import House, Session
 from ocppsec.csms.sessions import Sessions
 from ocppsec.csms.stations import Registrar, check_labels
@@ -64,6 +66,7 @@ from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import (
     Emit,
 )
+from ocppsec.issuers.acme import AcmeSettings, require_acme
 from ocppsec.ocppj.errors import LocalError
 from ocppsec.profiles.admission import Policy
 from ocppsec.profiles.password import PEPPER_BYTES, Hasher
@@ -141,6 +144,7 @@ class Csms:
             self._serving,
             self._renewing,
             self.trust,
+            lambda: self.upgrading,
             settings=configuration.rollover,
             own_hierarchy=_not_all_ours(configuration),
             emit=emit,
@@ -180,6 +184,8 @@ class Csms:
             self._loops.append(loop.create_task(desk.run()))
         if self.issuer is not None:
             self._loops.append(loop.create_task(self.issuer.run()))
+        if self.configuration.acme is not None:
+            self._loops.append(loop.create_task(self._look_after_acme(self.configuration.acme).run()))
         self._started = True
 
     def _build_offices(self, hasher: Hasher) -> None:
@@ -310,11 +316,13 @@ class Csms:
             emit=self._emit,
             now=self._now,
         )
+        new_certificates = NewCertificates(self.store, self.renewer, emit=self._emit, now=self._now)
         self._reception = Reception(
             self.store,
             self._sessions,
             self._upgrader,
             self.renewer,
+            new_certificates,
             self._ground,
             self.passwords,
             pending,
@@ -327,6 +335,7 @@ class Csms:
             self._sessions,
             self._upgrader,
             self.renewer,
+            new_certificates,
             self._certifier,
             StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now),
             self.passwords,
@@ -373,7 +382,7 @@ class Csms:
             self._load_authority,
             entrance.use,
             hostname=settings.hostname,
-            own=settings.own_certificate,
+            own=self._own_certificate(),
             emit=self._emit,
             now=self._now,
         )
@@ -434,6 +443,23 @@ class Csms:
 
     def _load_authority(self) -> AuthorityFiles:
         return self._ca_files.load(self.rollover.turn)
+
+    def _own_certificate(self) -> OwnFiles | None:
+        settings = self.configuration
+        if settings.acme is None:
+            return settings.own_certificate
+        require_acme()
+        return brought_by_acme(settings.acme, settings.state / "tls")
+
+    def _look_after_acme(self, settings: AcmeSettings) -> PublicCertificate:
+        return PublicCertificate(
+            settings,
+            self.configuration.state / "tls",
+            hostname=self.configuration.hostname,
+            emit=self._emit,
+            now=self._now,
+            changed=self.server_certificates.reload_soon,
+        )
 
     def _open_issuer(self) -> ForeignIssuer | None:
         settings = self.configuration
@@ -524,7 +550,10 @@ class Csms:
         if await self.renewer.decided(identity, request.id, denial) or denial is not None:
             return
         session = self._sessions.get(identity)
-        if session is not None and session.accepted:
+        on_three = session is not None and session.profile is SecurityProfile.TLS_CLIENT
+        if on_three or self.renewer.open(identity) is not None:  # it gave up waiting
+            await self.renewer.csr_received(identity, request.csr)
+        elif session is not None and session.accepted:
             session.run(self._security.deliver(session, request.csr))
 
     @property
@@ -641,7 +670,7 @@ class Csms:
         lowering: Lowering | None = None,
     ) -> Upgrade:
         identity = station.identity
-        await self.rollover.ask(identity)
+        await self.rollover.settle(identity)
         session = self._sessions.get(identity)
         start = start_of(station, session)
         plan = plan_for(
