@@ -452,6 +452,50 @@ async def test_a_denied_renewal_is_left_alone(new_house):
     await house.until_async(lambda: waiting(house))
 
 
+async def test_approved_too_late(new_house):
+    """A renewal that gave up waiting for a person takes the approval all the same."""
+    patient = replace(
+        HASTE, terms=Terms(message=5, csr=5, signing=5, reconnect=3, handshake=3, approval=0.2, back_off=60)
+    )
+    house = await new_house(renewal=patient, approval=Approval.FIRST)
+    growing = asyncio.create_task(house.grow())
+    await house.until_async(lambda: waiting(house))
+    await house.csms.requests.approve((await waiting(house))[0].id)
+    await growing
+    house.csms._certifier._book._approval = Approval.PERSON
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until(lambda: house.told("renewal-stuck"))
+    assert "nobody approved" in house.told("renewal-stuck")[0].reason
+
+    await house.csms.requests.approve((await waiting(house))[0].id)
+
+    await house.until(lambda: house.told("certificate-renewed"))
+    assert await house.store.open_renewals() == []
+
+
+async def test_denied_and_killed(new_house):
+    """The word is kept and nobody heard it: the next process finds it, and does not ask the station again."""
+    house = await new_house(renewal=HASTE, approval=Approval.PERSON)
+    growing = asyncio.create_task(house.grow())
+    await house.until_async(lambda: waiting(house))
+    await house.csms.requests.approve((await waiting(house))[0].id)
+    await growing
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until_async(lambda: waiting(house))
+
+    async def die(_request, _denial):
+        pass
+
+    house.csms.requests._go_on = die
+    await house.csms.requests.deny((await waiting(house))[0].id, "it is sold")
+    await house.csms.stop()
+    await house.reopen()
+    await house.until(lambda: house.told("renewal-stuck"))
+    (row,) = await house.store.open_renewals()
+    assert "it is sold" in row.reason
+    assert row.deadline is None
+
+
 async def test_an_unasked_request_is_delivered_when_a_person_says_yes(new_house):
     """A03 on profile 2: nobody but the station waits for it, and it gets its certificate all the same."""
     house = await new_house(renewal=HASTE, approval=Approval.FIRST)

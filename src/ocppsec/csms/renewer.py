@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ocppsec.certificates.issue import IssueFailed
+from ocppsec.certificates.reasons import ReasonCode
 from ocppsec.certificates.request import RefusedRequest
 from ocppsec.csms.astray import Astray
 from ocppsec.csms.errors import BadInput
@@ -228,10 +229,12 @@ class Renewer:
         running = self._running.get(identity)
         if running is None or not isinstance(running.state, AwaitingApproval):
             return False
+        if denial is None:  # whichever was approved: only one waits, and it is for the key the station has now
+            await self._feed_now(identity, exchange.ApprovalGiven())
+            return True
         if running.state.request != request:
             return False
-        event = exchange.ApprovalGiven() if denial is None else exchange.SigningRefused((denial,))
-        await self._feed_now(identity, event)
+        await self._feed_now(identity, exchange.SigningRefused((denial,), by_person=True))
         return True
 
     def revoked(self, identity: str) -> None:
@@ -431,7 +434,9 @@ class Renewer:
             event = exchange.SigningRefused((f"the CA could not sign: {error}",))
         else:
             if isinstance(certified, RefusedRequest):
-                event = exchange.SigningRefused(tuple(str(reason) for reason in certified.reasons))
+                reasons = tuple(str(reason) for reason in certified.reasons)
+                denied = any(reason.code is ReasonCode.DENIED for reason in certified.reasons)
+                event = exchange.SigningRefused(reasons, by_person=denied)
             elif isinstance(certified, Waits):
                 event = exchange.ApprovalNeeded(certified.request)
             else:

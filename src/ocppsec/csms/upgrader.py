@@ -208,10 +208,14 @@ class Upgrader:
     async def decided(self, identity: str, request: str, denial: str | None) -> bool:
         """A person has approved a request, or denied it for a reason; True when the upgrade waits for that."""
         running = self._running.get(identity)
-        if running is None or workflow.waits_for(running.state) != request:
+        if running is None or (waits := workflow.waits_for(running.state)) is None:
             return False
-        event = exchange.ApprovalGiven() if denial is None else exchange.SigningRefused((denial,))
-        await self._feed_now(identity, event)
+        if denial is None:  # whichever was approved: only one waits, and it is for the key the station has now
+            await self._feed_now(identity, exchange.ApprovalGiven())
+            return True
+        if waits != request:
+            return False
+        await self._feed_now(identity, exchange.SigningRefused((denial,), by_person=True))
         return True
 
     async def give_up(self, identity: str, why: str) -> bool:

@@ -71,6 +71,8 @@ class SigningRefused:
     """The station's request was refused, when it came or when it was to be signed."""
 
     reasons: tuple[str, ...]
+    by_person: bool = False
+    """By somebody who was asked, not by rule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,8 +224,8 @@ def decide(state: State, event: Event) -> Move:
         case Signing(), Signed(chain=chain, fingerprint=fingerprint):
             delivered = (*course.delivered, fingerprint)[-_DELIVERED_KEPT:]
             return _enter(Delivering(course=replace(course, delivered=delivered), chain=chain), "signed")
-        case Signing(), SigningRefused(reasons=reasons):
-            return _stuck(state, f"it was not signed: {'; '.join(reasons)}")
+        case Signing(), SigningRefused(reasons=reasons, by_person=by_person):
+            return _stuck(state, f"it was not signed: {'; '.join(reasons)}", held=by_person)
         case Signing(csr=csr), ApprovalNeeded(request):
             return _enter(AwaitingApproval(course=course, csr=csr, request=request), f"request {request}")
         case AwaitingApproval(csr=csr), ApprovalGiven():

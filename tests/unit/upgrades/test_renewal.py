@@ -236,8 +236,14 @@ def test_a_person_takes_his_time():
     assert deadline_of(WAITS) == 86_400
     assert not isinstance(WAITS, BUSY)
     assert "ocppsec csr approve r1" in describe(WAITS)
-    denied, _ = decide(WAITS, SigningRefused(("no",)))
-    assert (denied.held, deadline_of(denied)) == (True, None)
+    for state in (
+        WAITS,
+        Signing(course=COURSE, csr="a"),
+    ):  # told at once, or found in the records after a restart
+        denied, _ = decide(state, SigningRefused(("no",), by_person=True))
+        assert (denied.held, deadline_of(denied)) == (True, None)
+    refused, _ = decide(Signing(course=COURSE, csr="a"), SigningRefused(("bad key",)))
+    assert not refused.held
 
 
 def test_deliveries_are_bounded():
