@@ -42,6 +42,8 @@ MOST_TRIES = 3
 """A CALL is sent so often before silence counts as an answer."""
 MOST_ROUNDS = 3
 """The switch (priority, Reset) is made so often in all."""
+MOST_RETURNS = 20
+"""So often in a leg a station may come back while it is asked something; after outages of ours it may once more for each."""
 MOST_OUTAGES = 25
 """So many outages of ours are made good in one leg; more, and the station's own bounds hold as if there were none."""
 MOST_ARRIVALS = 3

@@ -60,6 +60,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Connections on the new profile since the last Reset."""
     boot_resets: int = 0
     """Resets that were only to bring a BootNotification on the new profile."""
+    returns: int = 0
+    """Connections on the old profile in this leg, while something was to be sent or waited for."""
     outage: bool = False
     """Since the last Reset there was a time when we let nobody in: what the station did then proves nothing."""
     outages: int = 0

@@ -37,6 +37,7 @@ from ocppsec.upgrades.exchange import (
 )
 from ocppsec.upgrades.network_profile import arming, freeing_slot, writing_profile
 from ocppsec.upgrades.path import (
+    MOST_RETURNS,
     MOST_TRIES,
     Move,
     again,
@@ -112,6 +113,10 @@ _PASSING = frozenset({"InternalError", "GenericError", "SecurityError"})
 """CALLERRORs that may be gone at the next try; SecurityError: its BootNotification is perhaps on its way."""
 
 
+_BEGUN_ANEW = Calling | AwaitingReport | AwaitingCsr
+"""What a station's return has sent once more."""
+
+
 def decide(state: State, event: Event) -> Move:
     """What follows from *event*.  An event a state has no use for changes nothing."""
     if isinstance(state, Done | Failed):
@@ -125,6 +130,8 @@ def decide(state: State, event: Event) -> Move:
             return stay(state)
         case HandshakeSeen(reason=reason):
             return stay(replace(state, progress=_with_seen(state.progress, reason)))
+        case StationConnected() if isinstance(state, _BEGUN_ANEW) and not isinstance(state, AskingForBoot):
+            return _returned(state)
         case OurOutage():
             return _turned_away(state)
         case GivenUp(why=why):
@@ -205,6 +212,18 @@ def _with_seen(progress: Progress, reason: str) -> Progress:
     if progress.slot is None or reason in progress.seen:
         return progress
     return replace(progress, seen=(*progress.seen, reason)[-MOST_SEEN:])
+
+
+def _returned(state: OpenState) -> Move:
+    """Each return begins a question anew: a station that restarts for ever must come to an end too."""
+    progress = replace(state.progress, returns=state.progress.returns + 1)
+    if progress.returns <= MOST_RETURNS + progress.outages:
+        return stay(replace(state, progress=progress))
+    return fail(
+        state,
+        f"The station has come back {progress.returns} times on profile {progress.profile} and never stayed for an"
+        " answer: it restarts, or loses its connection, again and again.",
+    )
 
 
 def _turned_away(state: OpenState) -> Move:

@@ -521,7 +521,7 @@ CERTIFICATE = [
         Signing(progress=progress(goal=3), csr="r"),
         DeadlinePassed(),
         Failed,
-        reason="Our own certificate authority",
+        reason="The certificate authority did not sign within",
     ),
     row("certificate taken", delivering(), accepted(CertificateSignedResponse), WritingProfile),
     row(

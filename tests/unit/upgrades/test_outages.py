@@ -13,13 +13,14 @@ from ocppsec.upgrades.exchange import (
     StationBooted,
     StationConnected,
 )
-from ocppsec.upgrades.path import MOST_ARRIVALS, MOST_OUTAGES, MOST_ROUNDS
+from ocppsec.upgrades.path import MOST_ARRIVALS, MOST_OUTAGES, MOST_RETURNS, MOST_ROUNDS
 from ocppsec.upgrades.restart import MOST_RESETS
 from ocppsec.upgrades.states import (
     Arming,
     Arrived,
     AskingForRoots,
     AwaitingBoot,
+    AwaitingCsr,
     AwaitingReset,
     Failed,
     Resetting,
@@ -145,3 +146,33 @@ def test_who_is_back_on_the_old_profile_after_an_outage_is_reset_again():
     busy, _ = resume(replace(WAITING, scheduled=True), None)
     assert isinstance(decide(busy, StationConnected(1))[0], AwaitingBoot)
     assert isinstance(decide(WAITING, StationConnected(1))[0], AwaitingBoot)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(AskingForRoots(progress=SWITCHED), id="asked something"),
+        pytest.param(AwaitingCsr(progress=SWITCHED), id="waited for"),
+    ],
+)
+def test_a_station_that_restarts_for_ever_comes_to_an_end(state):
+    """So often it may come back; each outage of ours allows it once more; and that is told."""
+    kind = type(state)
+    outage, _ = resume(state, None)
+    for before, most in ((state, MOST_RETURNS), (outage, MOST_RETURNS + 1)):
+        current = before
+        for _ in range(most):
+            current, _ = decide(current, StationConnected(1))
+            assert isinstance(current, kind)
+            assert same_step(before, current)
+        current, _ = decide(current, StationConnected(1))
+        assert isinstance(current, Failed)
+        assert f"come back {most + 1} times" in current.reason
+
+
+def test_who_waits_for_its_restart_may_come_back_as_often_as_it_likes():
+    """A charging session may last for days, and its connection not."""
+    state = replace(WAITING, scheduled=True)
+    for _ in range(MOST_RETURNS * 3):
+        state, _ = decide(state, StationConnected(1))
+    assert isinstance(state, AwaitingBoot)
