@@ -1,10 +1,11 @@
 """A root whose key is on another machine: what is believed of the files that go and come."""
 
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -23,6 +24,8 @@ from ocppsec.certificates.lint import Kind, lint
 from ocppsec.certificates.offline_root import FileRefused, read_answer, read_issuer_request
 from ocppsec.certificates.pem import write_chain
 from ocppsec.certificates.signing_request import make_authority_request, make_request
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -226,6 +229,25 @@ def test_a_root_that_allows_no_ca_is_refused(judged, key, make_certificate, now)
     )
     with pytest.raises(FileRefused, match="path length"):
         judged(root)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(lambda make, key: make(key, not_after=NOW - timedelta(hours=1), not_before=NOW - timedelta(days=9)), "ended", id="ended"),
+        pytest.param(lambda make, key: make(key, constraints=(x509.BasicConstraints(ca=False, path_length=None), True)), "may not issue", id="no CA"),
+        pytest.param(lambda make, key: make(key, signer=build.new_authority_key()), "was not issued by", id="not self-signed"),
+        pytest.param(lambda make, key: make(ec.generate_private_key(ec.SECP521R1())), "secp521r1", id="a curve that stations do not know"),
+    ],
+)  # fmt: skip
+def test_a_root_that_stations_would_refuse_is_refused(judged, make_certificate, make, words):
+    """What a station asks of a root in InstallCertificate, and our own key rules."""
+
+    def root(key, signer=None, **more):
+        return make_certificate(Kind.ROOT, key=key.public_key(), issuer=None, signer=signer or key, **more)
+
+    with pytest.raises(FileRefused, match=f"the root: .*{words}"):
+        judged(make(root, build.new_authority_key()))
 
 
 def test_two_answers_for_one_ca_are_refused(judged, root, certified):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy, deepcopy
 from pathlib import Path
@@ -201,10 +202,30 @@ def test_threads_share_the_session(load, approve, key_of, now):
     assert len({one.fingerprint for one in issued}) == 40
 
 
-def test_a_session_that_broke_is_opened_anew(load, approve, key_of, now):
-    """As when the token was away for a moment."""
-    stations = load().stations
+def test_nobody_uses_the_session_at_the_same_time(tokens, token):
+    """PKCS #11: the calls of one operation must not be mixed with those of another."""
+    place = KeyPlace(token=token, label="any")
+    inside, mixed = threading.Lock(), []
+
+    def work(session):
+        if not inside.acquire(blocking=False):
+            mixed.append(True)
+            return
+        session.generate_random(100_000)  # lets other threads run
+        inside.release()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: tokens._with_session(place, work), range(50)))
+    assert mixed == []
+
+
+def test_a_session_that_broke_is_opened_anew(load, approve, key_of, now, capfd):
+    """As when the token was away for a moment: for a search, and for a signature; nothing on standard error."""
+    load()
     pkcs11.lib(str(MODULE)).reinitialize()  # ends every session
+    stations = load().stations
+    pkcs11.lib(str(MODULE)).reinitialize()
+    assert capfd.readouterr().err == ""
     assert issue_station_certificate(
         approve(key_of(KeyFamily.EC_P256)), stations, now=now, serial=1 << 150
     ).chain_pem
@@ -259,6 +280,11 @@ def test_a_key_that_is_missing_is_not_made_again(load, custody, tmp_path):
             one.destroy()
     with pytest.raises(KeyUnusable, match="which is not in the token"):
         load()
+    directory = AuthorityDirectory(
+        tmp_path / "ca", custody=custody, now=None, serials=x509.random_serial_number
+    )
+    with pytest.raises(KeyUnusable, match="which is not in the token"):
+        directory.issuer_key("stations")  # nor for a request
 
 
 def test_two_keys_of_one_label_are_refused(tokens, token):

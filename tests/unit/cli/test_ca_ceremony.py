@@ -89,6 +89,13 @@ def test_a_ca_is_made_ahead_of_the_server(here, capsys):
     assert "O = Example CSO" in text
 
 
+def test_nothing_is_made_under_a_running_server(here):
+    """It holds the directory."""
+    init(here)
+    with held(here), pytest.raises(Failure, match="another ocppsec runs"):
+        init(here)
+
+
 def test_a_root_on_another_machine(online, there, capsys):
     """There the root alone, here the others; OpenSSL verifies the one by the other."""
     here, root = shown(online, capsys), shown(there, capsys)["root"]
