@@ -104,6 +104,8 @@ def plan(body: dict[str, Any], *, as_json: bool, state: Path | None) -> None:
         ["STATION", "KIND", "ON", "CONNECTED", "PHASE", "CAN", "WHY NOT, OR WHAT TO WATCH"],
         [_planned(one) for one in stations],
     )
+    for kind, note in planned["known"].items():
+        print(printable(f"{kind}: {note}"))
     can = sum(one["can"] for one in stations)
     print(f"{len(stations)} stations chosen: {can} can be {planned['goal']}, {len(stations) - can} not")
     phases = ", then ".join(str(end) for end in planned["phases"])

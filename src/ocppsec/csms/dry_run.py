@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from ocppsec.csms import kinds
 from ocppsec.csms.errands.doing import Doing, Fleet
+from ocppsec.csms.errands.objections import objections_of
 from ocppsec.csms.kinds import name_of, notes
 from ocppsec.registry.records import Station
 from ocppsec.registry.store import Store
@@ -47,6 +49,8 @@ class DryRun:
     stations: tuple[PlannedStation, ...]
     phases: tuple[int, ...]
     """How many stations are through, at the end of each phase."""
+    known: Mapping[str, str]
+    """What upgrades have found out about the kinds of these stations, by kind."""
 
 
 async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Callable[[str], bool]) -> DryRun:
@@ -54,7 +58,7 @@ async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Cal
     doing.check()
     store = fleet.store
     chosen = await _chosen(store, parse(plan.select), connected)
-    objections = await doing.objections(chosen)
+    objections = await objections_of(store, doing, chosen)
     members = snapshot(candidate(station, objections.get(station.identity, "")) for station in chosen)
     run, totals = begin(plan), Totals(members)
     ends = tuple(quota(replace(run, phase=number), totals) for number in range(len(plan.phases)))
@@ -65,7 +69,8 @@ async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Cal
         _row(member, by_identity[member.identity], connected(member.identity), ends, failures, known)
         for member in members
     )
-    return DryRun(plan=plan, members=tuple(members), stations=rows, phases=ends)
+    known: Mapping[str, str] = await _known(store, chosen) if plan.kind is Kind.RAISE else {}
+    return DryRun(plan=plan, members=tuple(members), stations=rows, phases=ends, known=known)
 
 
 def candidate(station: Station, objection: str = "") -> Candidate:
@@ -75,6 +80,12 @@ def candidate(station: Station, objection: str = "") -> Candidate:
         timezone=station.labels.get(TIMEZONE_LABEL, ""),
         objection=objection,
     )
+
+
+async def _known(store: Store, chosen: Sequence[Station]) -> Mapping[str, str]:
+    notes = await kinds.notes(store)
+    found = {kind_of(station): kinds.name_of(station) for station in chosen}
+    return {kind: notes[name] for kind, name in sorted(found.items()) if name is not None and name in notes}
 
 
 def kind_of(station: Station) -> str:

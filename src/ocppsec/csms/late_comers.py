@@ -9,6 +9,7 @@ from typing import Final
 
 from ocppsec.csms.dry_run import candidate, facts_of
 from ocppsec.csms.errands.doing import Fleet, is_there
+from ocppsec.csms.errands.objections import objections_of
 from ocppsec.csms.held import Held
 from ocppsec.upgrades.campaign.happenings import Late
 from ocppsec.upgrades.campaign.selection import matches, parse
@@ -33,6 +34,6 @@ async def late_comers(fleet: Fleet, held: Held, now: datetime) -> list[Late]:
         if station.identity not in held.roster
         and matches(selection, facts_of(station, connected=is_there(fleet, station.identity)))
     ]
-    objections = await held.doing.objections(found) if found else {}
+    objections = await objections_of(fleet.store, held.doing, found) if found else {}
     late = [candidate(station) for station in found if station.identity not in objections]
     return [Late(tuple(late))] if late else []

@@ -56,6 +56,7 @@ def campaigns(csms: Csms) -> APIRouter:
             plan=_told(planned.plan),
             goal=planned.plan.goal,
             phases=list(planned.phases),
+            known=dict(planned.known),
             stations=[schemas.PlannedStation.model_validate(one) for one in planned.stations],
         )
 

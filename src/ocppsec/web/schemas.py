@@ -209,6 +209,7 @@ class CampaignDryRun(Shown):
     plan: dict[str, Any] = Field(description="As it was read, durations in seconds.")
     goal: str = Field(description="What a station can be, in words.")
     phases: list[int] = Field(description="How many stations are through at the end of each phase.")
+    known: dict[str, str] = Field(description="What upgrades have found out about kinds of stations, by kind.")
     stations: list[PlannedStation]
 
 

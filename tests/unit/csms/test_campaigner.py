@@ -13,12 +13,14 @@ from ocppsec.csms.dry_run import facts_of
 from ocppsec.csms.errors import BadInput, Busy
 from ocppsec.csms.held import Rota
 from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import Onboarding, Stage, Way
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.open import open_store
 from ocppsec.registry.records import (
     BootFacts,
     CampaignChange,
     ErrandStatus,
+    Kind,
     NewStation,
     Upgrade,
     UpgradeChange,
@@ -27,6 +29,7 @@ from ocppsec.registry.records import (
 from ocppsec.registry.store import StoreUnavailable, UpgradeInProgress
 from ocppsec.upgrades.campaign.happenings import Abort, Finish, Pause, Resume, Retry
 from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.upgrades.kinds import NOTHING, encode_facts
 from ocppsec.upgrades.plan import Deadlines
 from ocppsec.upgrades.states import Done, Failed, encode_state
 
@@ -412,6 +415,97 @@ async def test_plan(fleet):
     assert [rows[identity].phase for identity in sorted(rows)] == [1, 2, None, None]
     assert planned.phases == (1, 2)
     assert await fleet.store.campaigns() == before
+
+
+async def enter_as_new(fleet, identity, stage):
+    station = NewStation(
+        identity=identity,
+        serial_number=f"SN-{identity}",
+        profile=SecurityProfile(1),
+        password_hash=None,
+        added_at=START,
+    )
+    entry = Onboarding(
+        identity=identity,
+        way=Way.LISTED,
+        stage=stage,
+        target=SecurityProfile(3),
+        until=START,
+        most_connections=3,
+        added_at=START,
+    )
+    await fleet.store.add_onboarding(station, entry)
+    facts = BootFacts(
+        at=START,
+        profile=SecurityProfile(1),
+        vendor="V",
+        model="M",
+        firmware_version="2.1",
+        serial_number=f"SN-{identity}",
+        reason="PowerUp",
+    )
+    await fleet.store.record_boot(identity, facts)
+
+
+async def test_what_is_known_of_kinds(fleet):
+    """What upgrades have found out about the kinds of these stations is said, of each kind once; of no other kind."""
+    for identity, model in (("CP1", "A"), ("CP2", "A"), ("CP3", "B")):
+        await fleet.add(identity, model=model)
+    for model in ("A", "C"):
+        kind = Kind(
+            vendor="V",
+            model=model,
+            firmware_version="2.1",
+            facts=encode_facts(NOTHING),
+            done=3,
+            failed=1,
+            reason="slot full",
+            updated_at=START,
+        )
+        await fleet.store.save_kind(kind)
+    planned = await (await new(fleet)).plan(read_plan(PLAN))
+    rotated = await (await new(fleet)).plan(read_plan({**PLAN, "to": None, "kind": "passwords"}))
+
+    assert list(planned.known) == ["V A 2.1"]
+    assert "3 of this kind done, 1 failed (last: slot full)" in planned.known["V A 2.1"]
+    assert rotated.known == {}
+
+
+@pytest.mark.parametrize("stage", [Stage.OPEN, Stage.EXPIRED, Stage.RAISING])
+async def test_new_stations(fleet, stage):
+    """Who has no credentials of its own yet is left alone by every kind, and joins when it has them."""
+    await fleet.add("CP1")
+    await enter_as_new(fleet, "CP2", stage)
+    for plan in (PLAN, {**PLAN, "to": None, "kind": "passwords"}):
+        rows = (await (await new(fleet)).plan(read_plan(plan))).stations
+        assert {row.identity: row.can for row in rows}["CP2"] is (stage is Stage.RAISING)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN | {"continuous": True}))
+    if stage is not Stage.RAISING:
+        assert list(await statuses(fleet, campaign)) == ["CP1"]
+        entry = await fleet.store.onboarding("CP2")
+        await fleet.store.save_onboarding(replace(entry, stage=Stage.RAISING))
+    for _ in range(4):
+        await look(fleet, campaigner)
+
+    assert sorted(await statuses(fleet, campaign)) == ["CP1", "CP2"]
+
+
+async def test_many_new_stations(fleet, monkeypatch):
+    """Of many stations the new ones are found together."""
+    monkeypatch.setattr("ocppsec.csms.errands.objections._FEW", 1)
+    monkeypatch.setattr("ocppsec.csms.errands.objections._PAGE", 1)
+    await fleet.add("CP1")
+    for identity, stage in (
+        ("CP2", Stage.OPEN),
+        ("CP3", Stage.OPEN),
+        ("CP4", Stage.EXPIRED),
+        ("CP5", Stage.DONE),
+    ):
+        await enter_as_new(fleet, identity, stage)
+    rows = (await (await new(fleet)).plan(read_plan(PLAN))).stations
+
+    assert [row.identity for row in rows if row.can] == ["CP1", "CP5"]
 
 
 async def test_what_was_judged_is_kept(fleet):
