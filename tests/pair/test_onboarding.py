@@ -345,6 +345,9 @@ async def test_in_pending_it_is_called_by_nobody_else(new_house):
     with pytest.raises(NotConnected, match="Pending"):
         await house.csms.call(IDENTITY, "Reset", {"type": "Immediate"}, timeout=5)
     assert house.csms.connection(IDENTITY).pending == "expired-certificate"
+    why = await house.csms.why(IDENTITY)
+    assert why.summary == "CP1 is connected on profile 3 and kept in Pending (expired-certificate)."
+    assert "Wait" in why.advice[0]
 
 
 async def test_what_cannot_be_allowed(new_house):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ocppsec.profiles.onboarding import Pending
 from ocppsec.registry.records import Attempt, AttemptOutcome, Station
 from ocppsec.registry.store import Store
 
@@ -18,9 +19,14 @@ class Explanation:
 
 
 async def explain(
-    store: Store, identity: str, station: Station | None, *, connected: int | None
+    store: Store,
+    identity: str,
+    station: Station | None,
+    *,
+    connected: int | None,
+    pending: Pending | None = None,
 ) -> Explanation:
-    """*connected* is the profile of the open connection, None without one."""
+    """*connected* is the profile of the open connection, None without one; *pending* why it is kept there."""
     own = await store.attempts(identity)
     attempts = sorted(
         [*own, *await _handshakes_nearby(store, own)], key=lambda attempt: attempt.at, reverse=True
@@ -28,9 +34,11 @@ async def explain(
     return Explanation(
         identity=identity,
         registered=station is not None,
-        summary=_summary(identity, station, attempts, connected),
+        summary=_summary(identity, station, attempts, connected, pending),
         attempts=attempts,
-        advice=_advice(attempts, station, connected),
+        advice=_advice(attempts, station, connected)
+        if pending is None
+        else [_IN_PENDING[pending].format(identity)],
     )
 
 
@@ -40,12 +48,25 @@ async def _handshakes_nearby(store: Store, own: list[Attempt]) -> list[Attempt]:
     return [attempt for attempt in found if attempt.outcome is AttemptOutcome.HANDSHAKE_FAILED]
 
 
-def _summary(identity: str, station: Station | None, attempts: list[Attempt], connected: int | None) -> str:
+_IN_PENDING = {
+    Pending.ONBOARDING: "Wait: it gets credentials of its own. ocppsec onboarding show {0} tells why it does not go on.",
+    Pending.EXPIRED: "Wait: its certificate is renewed. ocppsec station show {0} tells where that stands.",
+}
+
+
+def _summary(
+    identity: str,
+    station: Station | None,
+    attempts: list[Attempt],
+    connected: int | None,
+    pending: Pending | None,
+) -> str:
     if station is None:
         tried = f"; {_times(len(attempts))} tried to connect under this name" if attempts else ""
         return f"Nobody is registered as {identity!r}{tried}."
     if connected is not None:
-        return f"{identity} is connected on profile {connected}."
+        kept = f" and kept in Pending ({pending})" if pending is not None else ""
+        return f"{identity} is connected on profile {connected}{kept}."
     if not attempts:
         return f"{identity} has not tried to connect since it was registered, or nobody heard it."
     last = attempts[0]

@@ -33,7 +33,7 @@ SHORTEST = timedelta(seconds=10)
 LONGEST = timedelta(days=90)
 MOST_CONNECTIONS = 1000
 _LOOK_SECONDS = 15.0
-_COME_BACK_SECONDS = 10.0
+_COME_BACK_SECONDS = 5.0
 """A station that has taken its new password and does not come back with it by itself is sent away (A01)."""
 _TRIES = 5
 

@@ -40,8 +40,8 @@ from ocppsec.csms.installed import InstalledCertificates
 from ocppsec.csms.interventions import Interventions
 from ocppsec.csms.issuing import OwnIssuer
 from ocppsec.csms.kinds import Kinds
-from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.new_certificates import NewCertificates
+from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.planning import plan_for, proven, start_of
@@ -598,7 +598,11 @@ class Csms:
         station = await self.store.station(identity)
         session = self._sessions.get(identity)
         return await explain(
-            self.store, identity, station, connected=int(session.profile) if session is not None else None
+            self.store,
+            identity,
+            station,
+            connected=int(session.profile) if session is not None else None,
+            pending=session.facts.pending if session is not None else None,
         )
 
     async def rescue(self, identity: str) -> Rescue:
