@@ -110,7 +110,9 @@ class ForeignStatus:
         self._seconds = seconds
         self._shelves: dict[tuple[x509.Certificate, str], _Shelf] = {}
         self._new: asyncio.Queue[_Shelf] = asyncio.Queue()
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._lists = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._questions = asyncio.Semaphore(_MOST_AT_ONCE)
+        """Of its own: servers that are slow with their lists keep no question waiting."""
         self._answers: OrderedDict[tuple[x509.Certificate, int], Answer] = OrderedDict()
         for issuer in issuers:
             if issuer.rule.crl is not None and issuer.rule.policy is not StatusPolicy.OFF:
@@ -139,7 +141,7 @@ class ForeignStatus:
     async def _fetch(self, shelf: _Shelf) -> None:
         errand = Errand(url=shelf.url, schemes=_SCHEMES, limit=LIST_LIMIT, seconds=_FETCH_SECONDS)
         try:
-            async with self._room:
+            async with self._lists:
                 body = await self._outward.fetch(errand)
             issuer, now = shelf.issuer.certificate, self._now()
             loop = asyncio.get_running_loop()
@@ -239,7 +241,7 @@ class ForeignStatus:
             content_type="application/ocsp-request",
         )
         try:
-            async with self._room:
+            async with self._questions:
                 body = await self._outward.fetch(errand)
         except Unanswered as error:
             return Unclear(cause=Cause.UNREACHABLE, reason=f"its CA's responder: {error}")

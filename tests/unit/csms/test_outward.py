@@ -1,9 +1,12 @@
 """Fetching from an address that somebody else has chosen."""
 
+import asyncio
 import gzip
+import ssl
 
 import httpx2
 import pytest
+import trustme
 
 from ocppsec.csms.outward import Errand, Outward, Unanswered
 
@@ -87,3 +90,36 @@ async def test_no_url(url):
     """What is no plain URL is not asked."""
     with pytest.raises(Unanswered):
         await outward(echo).fetch(errand(url))
+
+
+@pytest.mark.parametrize(("name", "good"), [("crl.example", True), ("other.example", False)])
+async def test_tls(name, good):
+    """Over https the certificate has to be the host's, though its address is what is connected to."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        writer.close()
+
+    async def resolve(_host, _port):
+        return ["127.0.0.1"]
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://crl.example:{server.sockets[0].getsockname()[1]}/"
+        made = Outward(
+            inside=frozenset({"crl.example"}),
+            whose="the settings",
+            resolve=resolve,
+            transport=httpx2.AsyncHTTPTransport(verify=trusting),
+        )
+        if good:
+            assert await made.fetch(errand(url)) == b"ok"
+        else:
+            with pytest.raises(Unanswered, match="ConnectError"):
+                await made.fetch(errand(url))
