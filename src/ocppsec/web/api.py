@@ -25,6 +25,7 @@ from ocppsec.web.idempotency import MAX_KEY, Idempotency
 from ocppsec.web.installed import installed
 from ocppsec.web.kinds import kinds
 from ocppsec.web.onboarding import onboarding
+from ocppsec.web.orders import orders
 from ocppsec.web.paths import station_location, station_urls, upgrade_location
 from ocppsec.web.pki import pki
 from ocppsec.web.problems import Problem
@@ -58,7 +59,19 @@ def framework_app(csms: Csms, metrics: Callable[[], bytes]) -> FastAPI:
     app.include_router(pki(csms))
     v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(HTTPBearer(auto_error=False))])
     v1.include_router(campaigns(csms))
-    parts = (_stations, _upgrades, rescue, kinds, onboarding, certificates, requests, installed, rollover, _others)
+    parts = (
+        _stations,
+        _upgrades,
+        rescue,
+        kinds,
+        onboarding,
+        certificates,
+        requests,
+        orders,
+        installed,
+        rollover,
+        _others,
+    )
     for part in parts:
         v1.include_router(part(csms))
     app.include_router(v1)

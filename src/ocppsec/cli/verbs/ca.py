@@ -153,6 +153,22 @@ def ca_renew(role: Issuer, *, config: Config = None, json: Json = False, state: 
     ceremony.renew(role, config=config, as_json=json, state=state)
 
 
+@ca.command("orders")
+def ca_orders(
+    *,
+    station: Annotated[str | None, typer.Option(metavar="ID", help="Only of this station.")] = None,
+    open_ends: Annotated[
+        bool, typer.Option("--open-ends", help="Only what the operator of that CA has to be told.")
+    ] = False,
+    json: Json = False,
+    state: State = None,
+) -> None:
+    """Who signs stations' certificates, and what another CA was asked for."""
+    from ocppsec.cli import orders
+
+    orders.show(station=station, open_ends=open_ends, as_json=json, state=state)
+
+
 @ca.command("passphrase")
 def ca_passphrase(
     *,
