@@ -1,11 +1,13 @@
 """Keys of two families, CA and leaf mixed freely; OpenSSL is the judge."""
 
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ocppsec.certificates import crl, ocsp
+from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.hierarchy import create_hierarchy
 from ocppsec.certificates.issue import (
     issue_responder_certificate,
@@ -15,7 +17,7 @@ from ocppsec.certificates.issue import (
 )
 from ocppsec.certificates.keys import KeyFamily, family_of
 from ocppsec.certificates.lint import Kind, lint
-from ocppsec.certificates.pem import write_chain
+from ocppsec.certificates.pem import CERTIFICATE_LIMIT, CHAIN_LIMIT, write_chain
 from ocppsec.certificates.verify import verify_chain
 
 AUTHORITIES = [KeyFamily.EC_P256, KeyFamily.EC_P384, KeyFamily.RSA_2048, KeyFamily.RSA_3072]
@@ -102,6 +104,39 @@ def test_every_certificate_keeps_the_rules(authorities, key_of, now):
         serial=1 << 150,
     )
     assert lint(server.certificate, Kind.SERVER) == ()
+
+
+@pytest.mark.skipif(shutil.which("certtool") is None, reason="needs GnuTLS's certtool (apt: gnutls-bin)")
+def test_gnutls_accepts_every_ca(authorities, files, key_of, approve):
+    """Another judge, with the list of revoked certificates."""
+    now = datetime.now(UTC)
+    issued = issue_station_certificate(
+        approve(key_of(KeyFamily.RSA_2048)), authorities.stations, now=now, serial=(1 << 150) + 1
+    )
+    here = files()
+    (here / "chain.pem").write_text(issued.chain_pem)
+    done = subprocess.run(
+        ["certtool", "--verify", "--load-ca-certificate", "root.pem", "--load-crl", "list.pem", "--infile", "chain.pem"],
+        cwd=here, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    assert "Checked against CRL" in done.stdout
+    assert "Chain verification output: Verified. The certificate is trusted." in done.stdout
+
+
+def test_the_largest_chain_fits_into_its_message(key_of, approve, now):
+    """RSA 4096 everywhere, with pointers: CertificateSigned takes 10,000 characters, InstallCertificate 5,500."""
+    key = key_of(KeyFamily.RSA_4096)
+    authorities = create_hierarchy(organization="Example CSO", now=now, keys=lambda: key)
+    issued = issue_station_certificate(
+        approve(key),
+        authorities.stations,
+        now=now,
+        serial=1 << 150,
+        pointers=Pointers.under(f"http://{'pki.' * 40}example.com"),
+    )
+    assert len(issued.chain_pem) <= CHAIN_LIMIT
+    assert len(write_chain((authorities.root.certificate,))) <= CERTIFICATE_LIMIT
 
 
 @pytest.mark.parametrize("family", [KeyFamily.EC_P256, KeyFamily.RSA_2048])

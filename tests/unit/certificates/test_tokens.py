@@ -6,6 +6,7 @@ import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy, deepcopy
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
-from ocppsec.certificates import crl
+from ocppsec.certificates import crl, files
 from ocppsec.certificates.authority_directory import AuthorityDirectory
 from ocppsec.certificates.custody import Custody
+from ocppsec.certificates.generations import Turn
 from ocppsec.certificates.issue import IssueFailed, issue_station_certificate, sign_crl
 from ocppsec.certificates.key_place import KeyPlace
 from ocppsec.certificates.keys import KeyFamily, KeyUnusable, save_key
@@ -200,6 +202,24 @@ def test_threads_share_the_session(load, approve, key_of, now):
             )
         )
     assert len({one.fingerprint for one in issued}) == 40
+
+
+def test_a_root_follows_another_in_the_token(custody, tmp_path, now):
+    """The coming hierarchy has keys of its own there, and a move of the files takes them along."""
+    known = {"organization": "Example CSO", "now": now, "custody": custody}
+    before = files.load_or_create(tmp_path, hostname="csms.example", **known)
+    files.prepare(tmp_path, **known)
+    turn = Turn(serve_coming=True, issue_coming=True, crossed=True)
+    coming = files.load_or_create(tmp_path, hostname="csms.example", turn=turn, **known)
+    files.promote(tmp_path, until=now + timedelta(days=90), keep_keys=False)
+    after = files.load_or_create(tmp_path, hostname="csms.example", **known)
+    assert coming.root_sha256 == after.root_sha256 != before.root_sha256
+    assert [ca.authority.certificate for ca in after.station_cas] == [
+        after.hierarchy.stations.certificate,
+        before.hierarchy.stations.certificate,
+    ]
+    old = after.station_cas[1].authority
+    assert sign_crl(crl.crl_builder(old.certificate, [], crl.next_issue(None, now)), old)
 
 
 def test_nobody_uses_the_session_at_the_same_time(tokens, token):
