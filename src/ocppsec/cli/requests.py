@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ocppsec.certificates.reasons import ALARMING, POLICY
 from ocppsec.cli.client import Api, request_path
 from ocppsec.cli.output import print_facts, print_json, print_table
 from ocppsec.cli.state import state_directory
@@ -71,6 +72,25 @@ def _tell_preview(preview: dict[str, Any]) -> None:
             [each["rule"], each["finding"] or "kept", each["requirement"]] for each in preview["looked_at"]
         ]
         print_table(["RULE", "RESULT", "REQUIREMENT"], rows)
+
+
+def rules(*, as_json: bool) -> None:
+    found = [
+        {
+            "reason": str(one.code),
+            "requirement": one.requirement,
+            "rule": one.rule,
+            "alarm": one.code in ALARMING,
+        }
+        for one in POLICY
+    ]
+    if as_json:
+        print_json({"rules": found})
+    else:
+        print_table(
+            ["REASON", "REQUIREMENT", "RULE"],
+            [[str(one["reason"]), str(one["requirement"]), str(one["rule"])] for one in found],
+        )
 
 
 def approve(request: str, *, as_json: bool, state: Path | None) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ocppsec.certificates.key_rules import weakness
 from ocppsec.certificates.keys import KeyFamily, new_key
-from ocppsec.certificates.reasons import ReasonCode
+from ocppsec.certificates.reasons import ALARMING, POLICY, ReasonCode
 from ocppsec.certificates.request import (
     ApprovedRequest,
     Expected,
@@ -385,6 +385,14 @@ def test_every_reason_can_be_given():
     of_the_desk = {"too-many-requests", "denied", "replaced"}
     dead = [code for code in ReasonCode if code not in text and code not in of_the_desk]
     assert dead == []
+
+
+def test_the_policy_is_a_table():
+    """Every reason stands in it once, with a requirement; those that alarm say so."""
+    assert [one.code for one in POLICY] == list(dict.fromkeys(one.code for one in POLICY))
+    assert {one.code for one in POLICY} == set(ReasonCode)
+    assert {one.code for one in POLICY if "(alarm)" in one.rule} == ALARMING
+    assert all(one.requirement for one in POLICY)
 
 
 @settings(max_examples=300, deadline=None)

@@ -43,6 +43,14 @@ def csr_show(
     verbs.show(request, pem=pem, as_json=json, state=state)
 
 
+@csr.command("rules")
+def csr_rules(json: Json = False) -> None:
+    """What a request is judged by, each rule with its requirement and the reason that is given.  Needs no server."""
+    from ocppsec.cli import requests as verbs
+
+    verbs.rules(as_json=json)
+
+
 @csr.command("approve")
 def csr_approve(request: Request, json: Json = False, state: State = None) -> None:
     """Have it signed; whoever waits for it goes on at once."""
