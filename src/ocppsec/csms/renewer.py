@@ -16,11 +16,12 @@ from typing import Any
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.reasons import ReasonCode
 from ocppsec.certificates.request import RefusedRequest
+from ocppsec.csms.asking import ask
 from ocppsec.csms.astray import Astray
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
-from ocppsec.csms.upgrader import Signer, ask
+from ocppsec.csms.upgrader import Signer
 from ocppsec.events import (
     CertificateRenewed,
     Emit,

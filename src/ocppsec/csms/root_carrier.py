@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ocppsec.csms.asking import ask
 from ocppsec.csms.session import Session
 from ocppsec.csms.trust import TrustBook
-from ocppsec.csms.upgrader import ask
 from ocppsec.events import Emit, RolloverStepped, RolloverStuck, StoreUnavailable
 from ocppsec.ocppj.messages import GetInstalledCertificateIdsResponse, Request
 from ocppsec.registry.records import RolloverStation

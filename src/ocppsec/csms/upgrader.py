@@ -6,41 +6,29 @@ never has more than one CALL of its upgrade under way; answers that are no longe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import RefusedRequest
+from ocppsec.csms import upgrade_rows
+from ocppsec.csms.asking import ask
 from ocppsec.csms.astray import Astray
 from ocppsec.csms.certifier import Certified
 from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
-from ocppsec.events import (
-    Emit,
-    SigningFailed,
-    StationLostContact,
-    StoreUnavailable,
-    UpgradeEnded,
-    UpgradeStepped,
-)
-from ocppsec.link.errors import CallFailed, CallRefused, CallTimedOut, LinkClosed
-from ocppsec.ocppj.errors import LocalError, OcppError
-from ocppsec.ocppj.messages import NotifyReportRequest, parse_response, to_payload
+from ocppsec.events import Emit, Event, SigningFailed, StoreUnavailable
+from ocppsec.ocppj.messages import NotifyReportRequest
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.records import (
-    Upgrade,
-    UpgradeChange,
-    UpgradeStatus,
-    UpgradeStep,
-)
+from ocppsec.registry.records import Upgrade, UpgradeChange, UpgradeStatus
 from ocppsec.registry.store import RegistryError, Store, Superseded
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades import exchange, workflow
 from ocppsec.upgrades.kinds import NOTICED_NOTHING, KindFacts, Noticing, notice
 from ocppsec.upgrades.plan import Lowering, Plan, StationAtStart
-from ocppsec.upgrades.states import Done, Failed, State, UnreadableState, decode_state, encode_state
+from ocppsec.upgrades.states import Done, Failed, Open, State, UnreadableState, decode_state
 
 _STORE_RETRY_SECONDS = 2.0
 
@@ -144,15 +132,15 @@ class Upgrader:
         """Keep a new upgrade and take its first step; raises `UpgradeInProgress`, `NotRegistered`."""
         async with self._lock(upgrade.identity):
             state, effects = workflow.begin(plan, start)
-            row = self._row(upgrade, state, same_step=False)
+            row = upgrade_rows.row(upgrade, state, self._now(), same_step=False)
             if isinstance(state, Failed):  # nothing begun: kept as it ended, so that `show` can say why
                 row = replace(row, status=UpgradeStatus.OPEN)
             try:
-                kept = await self._store.begin_upgrade(row, self._steps(effects))
+                kept = await self._store.begin_upgrade(row, upgrade_rows.steps(effects, self._now()))
             except StoreIsAway:
                 self._astray.soon(upgrade.identity)  # it may have been kept all the same
                 raise
-            self._tell(kept, effects)
+            self._tell(upgrade_rows.stepped(kept, effects))
             running = self._hold(kept, state)
             if isinstance(state, Done | Failed):
                 await self._save(running, state, (), same_step=False)
@@ -210,7 +198,9 @@ class Upgrader:
         running = self._running.get(identity)
         if running is None or (waits := workflow.waits_for(running.state)) is None:
             return False
-        if denial is None:  # whichever was approved: only one waits, and it is for the key the station has now
+        if (
+            denial is None
+        ):  # whichever was approved: only one waits, and it is for the key the station has now
             await self._feed_now(identity, exchange.ApprovalGiven())
             return True
         if waits != request:
@@ -289,20 +279,22 @@ class Upgrader:
                 # Ahead of the state: a crash in between leaves both profiles open, and the step is taken again.
                 await self._lower_floor(running.upgrade.identity, effect.lowering)
         change = UpgradeChange(
-            upgrade=self._row(running.upgrade, state, same_step=same_step),
-            steps=self._steps(effects),
+            upgrade=upgrade_rows.row(running.upgrade, state, self._now(), same_step=same_step),
+            steps=upgrade_rows.steps(effects, self._now()),
             raise_floor_to=SecurityProfile(floor) if floor is not None else None,
         )
+        begun = isinstance(running.state, Open)
         running.upgrade = await self._store.save_upgrade(change)
         running.state = state
         running.outage = False
         if not same_step:
             running.errand += 1
-        self._tell(running.upgrade, effects)
+        self._tell(upgrade_rows.stepped(running.upgrade, effects))
         if isinstance(state, Done | Failed):
             await self.forget(running.upgrade.identity)
-            self._tell_ended(running.upgrade, state)
-            self._spawn(self._learn(running.upgrade.identity, running.noticed.facts, state))
+            self._tell(upgrade_rows.ended(running.upgrade, state))
+            if begun:  # what was objected to at once tells nothing of the station
+                self._spawn(self._learn(running.upgrade.identity, running.noticed.facts, state))
         elif not same_step:
             self._set_timer(running)
 
@@ -360,43 +352,13 @@ class Upgrader:
             event = exchange.Signed(certified.chain, certified.fingerprint)
             await self._feed_now(identity, event, errand=errand)
 
-    # -- rows -------------------------------------------------------------------------------------------
-    def _row(self, upgrade: Upgrade, state: State, *, same_step: bool) -> Upgrade:
-        now = self._now()
-        status, reason, ended = UpgradeStatus.OPEN, "", None
-        if isinstance(state, Failed):
-            status, reason, ended = UpgradeStatus.FAILED, state.reason, now
-        elif isinstance(state, Done):
-            status, ended = UpgradeStatus.DONE, now
-        seconds = workflow.deadline_of(state)
-        deadline = (
-            upgrade.deadline
-            if same_step
-            else (now + timedelta(seconds=seconds) if seconds is not None else None)
-        )
-        return replace(
-            upgrade,
-            status=status,
-            step=workflow.describe(state),
-            reason=reason,
-            state=encode_state(state),
-            deadline=None if ended else deadline,
-            ended_at=ended,
-        )
-
+    # -- what is held ------------------------------------------------------------------------------------
     async def _give_up(self, upgrade: Upgrade, reason: str) -> None:
         """End an upgrade that another version wrote: one row must not keep all doors shut."""
         state = Failed(reason=reason, step=upgrade.step)
-        row = self._row(upgrade, state, same_step=False)
-        self._tell_ended(await self._store.save_upgrade(UpgradeChange(upgrade=row)), state)
-
-    def _steps(self, effects: tuple[exchange.Effect, ...]) -> tuple[UpgradeStep, ...]:
-        now = self._now()
-        return tuple(
-            UpgradeStep(at=now, step=effect.step, detail=effect.detail)
-            for effect in effects
-            if isinstance(effect, exchange.Note)
-        )
+        row = upgrade_rows.row(upgrade, state, self._now(), same_step=False)
+        kept = await self._store.save_upgrade(UpgradeChange(upgrade=row))
+        self._tell(upgrade_rows.ended(kept, state))
 
     def _hold(self, upgrade: Upgrade, state: State) -> _Running:
         running = _Running(upgrade, state)
@@ -437,34 +399,9 @@ class Upgrader:
         running.timer = loop.call_later(seconds, self._feed, running.upgrade.identity, passed)
 
     # -- telling and tasks ------------------------------------------------------------------------------
-    def _tell(self, upgrade: Upgrade, effects: tuple[exchange.Effect, ...]) -> None:
-        for effect in effects:
-            if isinstance(effect, exchange.Note):
-                self._emit(
-                    UpgradeStepped(
-                        identity=upgrade.identity, upgrade=upgrade.id, step=effect.step, detail=effect.detail
-                    )
-                )
-
-    def _tell_ended(self, upgrade: Upgrade, state: Done | Failed) -> None:
-        failed = isinstance(state, Failed)
-        self._emit(
-            UpgradeEnded(
-                identity=upgrade.identity,
-                upgrade=upgrade.id,
-                outcome="failed" if failed else "done",
-                profile=int(upgrade.target),
-                reason=state.reason if isinstance(state, Failed) else "",
-            )
-        )
-        if isinstance(state, Failed) and state.lost_contact:
-            self._emit(
-                StationLostContact(
-                    identity=upgrade.identity,
-                    upgrade=upgrade.id,
-                    advice=f"ocppsec station rescue {upgrade.identity}",
-                )
-            )
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._emit(event)
 
     def _lock(self, identity: str) -> asyncio.Lock:
         return self._locks.setdefault(identity, asyncio.Lock())
@@ -485,19 +422,3 @@ class Upgrader:
         asyncio.get_running_loop().call_exception_handler(
             {"message": "error in an upgrade", "exception": error}
         )
-
-
-async def ask(session: Session, request: Any, *, timeout: float) -> exchange.Event:
-    """Call a connected station; what came of it, as the workflows take it."""
-    assert session.link is not None
-    try:
-        payload = await session.link.call(request.action, to_payload(request), timeout=timeout)
-        return exchange.Answered(parse_response(request.action, payload))
-    except CallRefused as error:
-        return exchange.CallRefused(error.code, error.description)
-    except CallTimedOut:
-        return exchange.CallTimedOut()
-    except (LinkClosed, CallFailed):
-        return exchange.LinkLost()
-    except (OcppError, LocalError) as error:
-        return exchange.CallRefused("FormatViolation", str(error))
