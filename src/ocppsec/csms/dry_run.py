@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from ocppsec.csms import kinds
 from ocppsec.csms.errands.doing import Doing, Fleet
 from ocppsec.csms.errands.objections import objections_of
-from ocppsec.csms.kinds import name_of, notes
 from ocppsec.registry.records import Station
 from ocppsec.registry.store import Store
 from ocppsec.upgrades.campaign.begin import Candidate, begin, snapshot
@@ -63,13 +62,12 @@ async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Cal
     run, totals = begin(plan), Totals(members)
     ends = tuple(quota(replace(run, phase=number), totals) for number in range(len(plan.phases)))
     failures = await _failures_by_kind(store, plan.kind)
-    known = await notes(store) if plan.kind is Kind.RAISE else {}
     by_identity = {station.identity: station for station in chosen}
     rows = tuple(
-        _row(member, by_identity[member.identity], connected(member.identity), ends, failures, known)
+        _row(member, by_identity[member.identity], connected(member.identity), ends, failures)
         for member in members
     )
-    known: Mapping[str, str] = await _known(store, chosen) if plan.kind is Kind.RAISE else {}
+    known = await _known(store, chosen) if plan.kind is Kind.RAISE else {}
     return DryRun(plan=plan, members=tuple(members), stations=rows, phases=ends, known=known)
 
 
@@ -140,7 +138,6 @@ def _row(
     connected: bool,
     ends: Sequence[int],
     failures: Mapping[str, Counter[str]],
-    known: Mapping[tuple[str, str, str], str],
 ) -> PlannedStation:
     can = member.status is not MemberStatus.SKIPPED
     return PlannedStation(
@@ -151,18 +148,12 @@ def _row(
         connected=connected,
         can=can,
         reason=member.reason,
-        note=_note(member.kind, station, connected, failures, known) if can else "",
+        note=_note(member.kind, station, connected, failures) if can else "",
         phase=next(number for number, end in enumerate(ends, 1) if member.position < end) if can else None,
     )
 
 
-def _note(
-    kind: str,
-    station: Station,
-    connected: bool,
-    failures: Mapping[str, Counter[str]],
-    known: Mapping[tuple[str, str, str], str],
-) -> str:
+def _note(kind: str, station: Station, connected: bool, failures: Mapping[str, Counter[str]]) -> str:
     found = []
     if station.observed is None:
         found.append("has never connected")
@@ -171,7 +162,4 @@ def _note(
     if kind and (earlier := failures.get(kind)):
         reason, _ = earlier.most_common(1)[0]
         found.append(f"{earlier.total()} of this kind failed before: {reason}")
-    name = name_of(station)
-    if name is not None and name in known:
-        found.append(known[name])
     return "; ".join(found)
