@@ -253,6 +253,7 @@ async def test_an_expired_certificate_that_is_allowed_is_renewed_at_once(new_hou
 
     station, happened = house.station(door=3, certificate=certificate, organization="CSO")
     await station.until(lambda one: one.accepted, timeout=15)
+    await house.until(lambda: house.told("certificate-renewed"))
 
     booted = [one.status for one in happened if isinstance(one, told.Booted)]
     assert booted[0] == "Pending"

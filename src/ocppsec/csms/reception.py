@@ -12,6 +12,7 @@ from typing import Any
 
 from ocppsec.csms.gate import SUBPROTOCOL, Entry
 from ocppsec.csms.ground import Ground, Overtaken
+from ocppsec.csms.new_certificates import NewCertificates
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.renewer import Renewer
@@ -44,6 +45,7 @@ class Reception:
         sessions: Sessions,
         upgrader: Upgrader,
         renewer: Renewer,
+        new_certificates: NewCertificates,
         ground: Ground,
         passwords: PasswordOffice,
         pending: PendingDesk,
@@ -58,6 +60,7 @@ class Reception:
         self._sessions = sessions
         self._upgrader = upgrader
         self._renewer = renewer
+        self._new_certificates = new_certificates
         self._ground = ground
         self._limits = limits
         self._emit = emit
@@ -82,8 +85,6 @@ class Reception:
         """
         arrival, admitted = entry.arrival, entry.admitted
         assert self._house is not None
-        if admitted.certificate is not None and admitted.certificate_is_new:
-            await self._store.activate_certificate(admitted.certificate, self._now())
         if admitted.password_matched:
             await self._first_use(entry, admitted.password_matched)
         await self._pending.enter(entry)
@@ -129,6 +130,7 @@ class Reception:
             address=entry.arrival.address,
             since=self._now(),
             certificate=entry.certificate,
+            certificate_is_new=entry.admitted.certificate_is_new,
             tls_version=entry.arrival.tls_version,
             cipher=entry.arrival.cipher,
             pending=entry.admitted.pending,
@@ -171,7 +173,7 @@ class Reception:
         if facts.pending is None and facts.identity in self._upgrader.identities:
             self.sightings.connects_from(facts.identity, facts.address)
             self._upgrader.connected(session)
-        self._renewer.connected(session)
+        self._new_certificates.opened(session)
         if session.accepted:
             self._upgrader.ready(session)
             self._renewer.ready(session)

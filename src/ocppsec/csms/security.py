@@ -10,6 +10,7 @@ from typing import Any
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
+from ocppsec.csms.new_certificates import NewCertificates
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.renewer import Renewer
@@ -57,6 +58,7 @@ class Security:
         sessions: Sessions,
         upgrader: Upgrader,
         renewer: Renewer,
+        new_certificates: NewCertificates,
         certifier: Certifier,
         status_desk: StatusDesk,
         passwords: PasswordOffice,
@@ -70,6 +72,7 @@ class Security:
         self._sessions = sessions
         self._upgrader = upgrader
         self._renewer = renewer
+        self._new_certificates = new_certificates
         self._certifier = certifier
         self._status_desk = status_desk
         self._passwords = passwords
@@ -112,7 +115,8 @@ class Security:
                 {"currentTime": to_wire(self._now()), "interval": HEARTBEAT_SECONDS, "status": "Accepted"},
             )
         self._tell_booted(session, facts)
-        if session.profile > session.facts.floor or session.identity in self._upgrader.identities:
+        unproven = session.profile > session.facts.floor or session.facts.certificate_is_new
+        if unproven or session.identity in self._upgrader.identities:
             # A station that never got the answer goes back to its old slot (B10.FR.03), and must be let in there:
             # the profile counts as proved when the station is heard after it.
             if session.link is not None:
@@ -150,6 +154,7 @@ class Security:
 
     def ready(self, session: Session) -> None:
         """The station can be called."""
+        self._new_certificates.stays(session)
         self._upgrader.ready(session)
         self._renewer.ready(session)
         self._on_boot(session)
@@ -157,6 +162,7 @@ class Security:
     async def _proved(self, session: Session) -> None:
         """The station has booted on this profile and knows it: floor and upgrade follow."""
         try:
+            await self._new_certificates.settle(session)
             with self._sessions.rising(session.identity):
                 old = await self._raise_floor(session)
                 await self._upgrader.booted(session.identity, session.profile)

@@ -77,6 +77,8 @@ class Facts:
     address: str
     since: datetime
     certificate: ClientCertificate | None
+    certificate_is_new: bool = False
+    """No connection has stood on it so far."""
     tls_version: str | None
     cipher: str | None
     pending: Pending | None = None
@@ -89,7 +91,7 @@ class Facts:
 class Session:
     """The handler of one link."""
 
-    __slots__ = ("_boot_timer", "_house", "_tasks", "accepted", "facts", "held", "link")
+    __slots__ = ("_boot_timer", "_house", "_tasks", "accepted", "boots", "facts", "held", "link")
 
     def __init__(self, house: House, facts: Facts) -> None:
         self._house = house
@@ -101,6 +103,8 @@ class Session:
         self.accepted = facts.pending is None and facts.registered and facts.profile <= facts.floor
         self.held = False
         """Its BootNotification was answered Pending."""
+        self.boots = False
+        """A BootNotification has come on this connection."""
 
     @property
     def identity(self) -> str:
@@ -172,6 +176,7 @@ class Session:
     def on_call(self, link: Link, call: CallReceived) -> None:
         action = call.action
         if action == "BootNotification":
+            self.boots = True
             self._house.charging.forget(self.identity)
             self.run(self._house.security.boot(self, call))
         elif action == "SignCertificate" and self.held and self._house.security.awaits_request(self):

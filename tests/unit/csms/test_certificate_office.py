@@ -189,6 +189,7 @@ async def test_who_slips_in_gets_no_place(house):
         house.sessions,
         None,
         None,
+        None,
         Ground(),
         None,
         None,

@@ -88,6 +88,7 @@ def reception(ground: Ground, sessions: Any) -> Reception:
         sessions,
         None,  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
         ground,
         None,  # type: ignore[arg-type]
         NobodyIsNew(),  # type: ignore[arg-type]

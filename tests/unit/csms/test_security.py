@@ -86,6 +86,7 @@ async def renewal(outcome, *, silent=False, profile=SecurityProfile.TLS_BASIC):
         Sessions(),
         NoUpgrade(),
         Renewals(link.said),
+        None,
         Certifier(outcome),
         None,
         None,
