@@ -13,7 +13,7 @@ from ocppsec.csms.certifier import Certified
 from ocppsec.csms.interventions import Interventions
 from ocppsec.csms.upgrader import Upgrader
 from ocppsec.events import Event, SigningFailed, StoreUnavailable, UpgradeEnded
-from ocppsec.link.errors import CallTimedOut, LinkClosed
+from ocppsec.link.errors import CallRefused, CallTimedOut, LinkClosed
 from ocppsec.ocppj.messages import parse_response
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
@@ -21,10 +21,12 @@ from ocppsec.registry.records import NewStation, Upgrade, UpgradeChange, Upgrade
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.registry.store import UpgradeInProgress
 from ocppsec.upgrades import exchange
+from ocppsec.upgrades.kinds import KindFacts
 from ocppsec.upgrades.plan import Lowering, Plan, RootHash, StationAtStart
 from ocppsec.upgrades.states import (
     Arming,
     AwaitingBoot,
+    Done,
     Facts,
     Failed,
     Progress,
@@ -564,3 +566,32 @@ async def test_without_an_audit_nobody_is_lowered() -> None:
     after = await store.open_upgrade("CS001")
     assert after is not None
     assert after.version == begun.version
+
+
+async def test_what_an_upgrade_noticed_is_told_at_its_end() -> None:
+    """Once, with how it ended; what was objected to before the station was asked anything teaches nothing."""
+    made = await house()
+    learned: list[Any] = []
+
+    async def learn(identity: str, facts: KindFacts, ended: Any) -> None:
+        learned.append((identity, facts.quirks, type(ended)))
+
+    made.upgrader._learn = learn
+    refused = StationAtStart(profile=0, registered_serial="SN1")
+    upgrade = replace(await made.begin(), id="u2", version=0)
+    await made.upgrader.give_up("CS001", "tried")
+    await settle()
+    assert learned == [("CS001", (), Failed)]
+    await made.upgrader.begin(upgrade, PLAN, refused)
+    await settle()
+    assert len(learned) == 1
+
+    await made.upgrader.begin(replace(upgrade, id="u3"), PLAN, START)
+    await settle()
+    made.link.fail(CallRefused("OccurrenceConstraintViolation", "", {}))
+    await settle()
+    await made.upgrader.booted("CS001", SecurityProfile.TLS_BASIC)
+    await settle()
+    (_, quirks, ended) = learned[1]
+    assert ended is Done
+    assert "takes one variable" in quirks[0]
