@@ -78,9 +78,8 @@ class Site:
     async def raised(self, identity):
         begun = await self.csms.begin_upgrade(identity, 3)
         await self.until_ended(begun.id)
-        assert (await self.store.upgrade(begun.id)).status is UpgradeStatus.DONE, await self.store.upgrade(
-            begun.id
-        )
+        ended = await self.store.upgrade(begun.id)
+        assert (ended.status, ended.reason) == (UpgradeStatus.DONE, "")
         await self.until(lambda: self.connected(identity))
 
     def switch_on(self, identity, *, traits=PLAIN, roots=None):

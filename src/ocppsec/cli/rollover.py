@@ -107,7 +107,7 @@ def _row(one: dict[str, Any]) -> list[str]:
         one["identity"],
         "yes" if one["connected"] else "no",
         "not asked yet" if one["roots"] is None else ", ".join(one["roots"]) or "neither",
-        one["certificate"] or "-",
+        ", ".join(one["certificates"]) or "-",
         one["step"] or "-",
         f"let behind: {way}" if one["excepted"] else way,
     ]

@@ -8,7 +8,7 @@ each of them with the roots it may have.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -70,6 +70,7 @@ class RootRollover:
         serves: Callable[[], Serves],
         renews: Callable[[], Renews],
         book: TrustBook,
+        upgrading: Callable[[], Container[str]],
         *,
         settings: RolloverSettings,
         own_hierarchy: str,
@@ -88,10 +89,16 @@ class RootRollover:
         self._own_hierarchy = own_hierarchy
         self._emit = emit
         self._now = now
-        self.carrier = RootCarrier(store, sessions.get, book, settings=settings, emit=emit, now=now)
-        self._standings = Standings(store, sessions, self.carrier, lambda: serves().authority, now=now)
+        self.carrier = RootCarrier(
+            store, sessions.get, book, upgrading, settings=settings, emit=emit, now=now
+        )
+        self._standings = Standings(
+            store, sessions, self.carrier, upgrading, lambda: serves().authority, now=now
+        )
         self._row: Rollover | None = None
         self._operation: Operation | None = None
+        self._renewed_in = ""
+        """When the phase began in which certificates were last seen to."""
         self._lock = asyncio.Lock()
         self._loop: asyncio.Task[None] | None = None
 
@@ -154,10 +161,10 @@ class RootRollover:
         await self._aim()
         standings = await self._standings.all(operation)
         await self._renew(operation, standings)
+        self._renewed_in = operation.entered_at
         if operation.phase is Phase.ALONE:
             self._send_away(standings)
-        if operation.phase is Phase.DISTRIBUTE and not operation.both_ways:
-            await self._serve_both_ways(operation, standings)
+        await self._serve_both_ways()
         if operation.phase in phases.BY_ITSELF:
             async with self._lock:
                 await self._go_on_if_nobody_is_in_the_way(operation)
@@ -180,17 +187,18 @@ class RootRollover:
         if self._operation is None:
             return authority.present
         part = self.carrier.part(identity)
-        under = phases.issues_under(self._operation, identity, None if part is None else part.shows)
+        under = phases.issues_under(self._operation, identity, None if part is None else part.believed)
         return authority.generation(coming=under is Which.NEW)
 
-    async def ask(self, identity: str) -> None:
-        """Find out which roots a station has before something is settled for it, if it can be asked now."""
+    async def settle(self, identity: str) -> None:
+        """Let its part come to an end before an upgrade is planned by the roots it has, if it is there."""
         if self._operation is None or phases.goal_of(self._operation.phase) is None:
             return
         await self._aim()
-        part = self.carrier.part(identity)
-        if part is not None and part.shows is None:
-            await self.carrier.look_again([identity])
+        session = self._sessions.get(identity)
+        if session is not None and session.accepted:
+            await self.carrier.settle([identity])
+            await self._serve_both_ways()
 
     # -- what happens to stations -----------------------------------------------------------------------
     def connected(self, session: Session) -> None:
@@ -390,8 +398,11 @@ class RootRollover:
     async def _renew(self, operation: Operation, standings: Sequence[Standing]) -> None:
         """Begin what the renewer then carries out; it bounds how many at once have work with it."""
         renews = self._renews()
+        at_once = (
+            self._renewed_in != operation.entered_at
+        )  # a stuck one may find in a new phase what it lacked
         for standing in standings:
-            if phases.must_renew(operation, standing) and renews.open(standing.identity) is None:
+            if phases.must_renew(operation, standing) and (at_once or renews.open(standing.identity) is None):
                 with contextlib.suppress(BadInput, NotRegistered):
                     await renews.renew(standing.identity)
 
@@ -407,12 +418,13 @@ class RootRollover:
             if sent >= self._settings.most_at_once:
                 return
 
-    async def _serve_both_ways(self, operation: Operation, standings: Sequence[Standing]) -> None:
+    async def _serve_both_ways(self) -> None:
         """M05.FR.15: a station that has replaced its root cannot move to another slot while the old one is served."""
-        if not any(standing.shows == frozenset({Which.NEW}) for standing in standings):
-            return
         async with self._lock:
-            if self._operation is operation:
+            operation = self._operation
+            if operation is None or operation.phase is not Phase.DISTRIBUTE or operation.both_ways:
+                return
+            if self.carrier.somebody_shows(frozenset({Which.NEW})):
                 crossed = msgspec.structs.replace(operation, both_ways=True)
                 await self._switch(phases.turn_of(crossed), lambda: self._keep(crossed))
 

@@ -1,6 +1,6 @@
 """Who must trust us in a root rollover, and how it stands with each: what the obstacles are judged by."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from datetime import datetime
 
 from ocppsec.certificates.facts import issuer_key_identifier, key_identifier
@@ -24,6 +24,7 @@ class Standings:
         store: Store,
         sessions: Sessions,
         carrier: RootCarrier,
+        upgrading: Callable[[], Container[str]],
         authority: Callable[[], AuthorityFiles],
         *,
         now: Callable[[], datetime],
@@ -31,6 +32,7 @@ class Standings:
         self._store = store
         self._sessions = sessions
         self._carrier = carrier
+        self._upgrading = upgrading
         self._authority = authority
         self._now = now
         self._issuers: dict[str, str] = {}
@@ -39,7 +41,7 @@ class Standings:
         entered = datetime.fromisoformat(operation.entered_at)
         certificates = await self._certificates()
         return [
-            await self._standing(station, entered, certificates.get(station.identity))
+            await self._standing(station, entered, certificates.get(station.identity, frozenset()))
             for station in await self._stations()
         ]
 
@@ -60,21 +62,23 @@ class Standings:
             found += page
         return [station for station in found if station.target >= SecurityProfile.TLS_BASIC]
 
-    async def _standing(self, station: Station, entered: datetime, certificate: Which | None) -> Standing:
+    async def _standing(
+        self, station: Station, entered: datetime, certificates: frozenset[Which]
+    ) -> Standing:
         part = self._carrier.part(station.identity)
         return Standing(
             identity=station.identity,
             shows=None if part is None else part.shows,
             problem=await self._problem(station, part, entered),
             met=part is not None and part.met_at is not None and part.met_at >= entered,
-            certificate=certificate,
+            certificates=certificates,
         )
 
     async def _problem(self, station: Station, part: Part | None, entered: datetime) -> str:
         if part is not None and part.stuck:
             return part.stuck
         if self._sessions.get(station.identity) is not None:
-            return ""
+            return "an upgrade of it is under way" if station.identity in self._upgrading() else ""
         seen = station.last_seen_at
         away = "not connected, " + (f"last seen {seen:%Y-%m-%d %H:%M}Z" if seen else "never seen")
         failed = await self._failed_handshake(station.identity, entered)
@@ -90,21 +94,19 @@ class Standings:
                 return f"{attempt.reason} from {attempt.address}"
         return ""
 
-    async def _certificates(self) -> dict[str, Which]:
-        """Under which root the certificate hangs that a station may come with next: the old one, if in doubt."""
+    async def _certificates(self) -> dict[str, frozenset[Which]]:
+        """Under which roots the certificates hang that a station may come with next."""
         known: dict[str, list[CertificateRecord]] = {}
         for state in (CertificateState.ACTIVE, CertificateState.PENDING):
             async for record in self._ledger(state):
                 if record.not_after > self._now():
                     known.setdefault(record.identity, []).append(record)
-        found: dict[str, Which] = {}
+        found: dict[str, frozenset[Which]] = {}
         for identity, records in known.items():
             in_use = [one.issued_at for one in records if one.state is CertificateState.ACTIVE]
             may_come = [one for one in records if not in_use or one.issued_at >= max(in_use)]
             under = {self._issued_under(one) for one in may_come}
-            for which in (Which.OLD, Which.NEW):
-                if which in under:
-                    found.setdefault(identity, which)
+            found[identity] = frozenset(which for which in under if which is not None)
         return found
 
     async def _ledger(self, state: CertificateState | None) -> AsyncIterator[CertificateRecord]:

@@ -25,7 +25,7 @@ class StationView:
     step: str
     reason: str
     met: bool
-    certificate: Which | None
+    certificates: frozenset[Which]
     issues_under: Which
     excepted: bool
     in_the_way: str
@@ -77,7 +77,7 @@ def _station(
         step="" if part is None else part.step,
         reason=standing.problem,
         met=standing.met,
-        certificate=standing.certificate,
+        certificates=standing.certificates,
         issues_under=phases.issues_under(operation, standing.identity, standing.shows),
         excepted=standing.identity in operation.exceptions,
         in_the_way=reasons.get(standing.identity, ""),

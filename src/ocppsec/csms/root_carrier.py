@@ -6,7 +6,7 @@ has, for that is the only proof.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Container, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +63,8 @@ class Part:
 
     step: str
     shows: frozenset[Which] | None
+    believed: frozenset[Which] | None
+    """What it listed last, also while that is in doubt."""
     stuck: str
     """Why; empty when it is not."""
     settled: bool
@@ -76,6 +78,7 @@ class RootCarrier:
         store: Store,
         session_of: Callable[[str], Session | None],
         book: TrustBook,
+        upgrading: Callable[[], Container[str]],
         *,
         settings: RolloverSettings,
         emit: Emit,
@@ -84,6 +87,7 @@ class RootCarrier:
         self._store = store
         self._session_of = session_of
         self._book = book
+        self._upgrading = upgrading
         self._settings = settings
         self._emit = emit
         self._now = now
@@ -149,15 +153,21 @@ class RootCarrier:
         if running is None:
             return None
         state = running.state
-        shows = state.course.shows
+        shows, believed = state.course.shows, state.course.believed
         return Part(
             step=workflow.describe(state),
             shows=None if shows is None else frozenset(shows),
+            believed=None if believed is None else frozenset(believed),
             stuck=state.reason if isinstance(state, Stuck) else "",
             settled=isinstance(state, Settled),
             met_at=running.row.met_at,
             goal=state.course.goal,
         )
+
+    def somebody_shows(self, roots: frozenset[Which]) -> bool:
+        """True when some station has these of the two and no other."""
+        shown = (running.state.course.shows for running in self._running.values())
+        return any(shows is not None and frozenset(shows) == roots for shows in shown)
 
     # -- what happens to stations -----------------------------------------------------------------------
     def connected(self, session: Session) -> None:
@@ -189,15 +199,22 @@ class RootCarrier:
 
     async def look_again(self, identities: Collection[str]) -> None:
         """Ask those that are there once more, and wait for what they say; not for longer than the settings allow."""
+        upgrading = self._upgrading()
         asked = [
-            identity for identity in identities if identity in self._running and self._can_be_called(identity)
+            identity
+            for identity in identities
+            if identity in self._running and self._can_be_called(identity) and identity not in upgrading
         ]
         for identity in asked:
             await self._feed_now(identity, LookAgain())
+        await self.settle(asked)
+
+    async def settle(self, identities: Collection[str]) -> None:
+        """Wait until nothing is under way with these; not for longer than the settings allow."""
         self.wake()
         try:
             async with asyncio.timeout(self._settings.proof_seconds):
-                while unproven := [identity for identity in asked if self._is_unproven(identity)]:
+                while unproven := [identity for identity in identities if self._is_unproven(identity)]:
                     self._changed.clear()
                     there = any(self._can_be_called(identity) for identity in unproven)
                     async with asyncio.timeout(None if there else self._settings.return_seconds):
@@ -212,10 +229,11 @@ class RootCarrier:
     # -- decide, save, act ------------------------------------------------------------------------------
     def wake(self) -> None:
         """Let those that wait go on, as many as there is room for."""
+        upgrading = self._upgrading()  # its root is the upgrade's business until that has ended
         for identity in list(self._waiting):
             if len(self._busy) >= self._settings.most_at_once:
                 return
-            if self._can_be_called(identity):
+            if self._can_be_called(identity) and identity not in upgrading:
                 self._waiting.pop(identity, None)
                 self._busy.add(identity)
                 self._spawn(self._begin(identity))

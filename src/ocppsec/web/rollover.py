@@ -48,7 +48,9 @@ class RolloverStation(Shown):
     step: str
     reason: str = Field(description="Why nothing goes on with it; empty when it does.")
     met: bool = Field(description="It has shaken hands on a TLS door since the phase began.")
-    certificate: Which | None = Field(description="Under which root its certificate hangs; null without one.")
+    certificates: list[Which] = Field(
+        description="Under which roots the certificates hang that it may come with; two while one is renewed."
+    )
     issues_under: Which = Field(description="Under which root it gets its next one.")
     excepted: bool
     in_the_way: str = Field(description="Why the next phase would harm it; empty when it would not.")
@@ -194,7 +196,7 @@ def _station(csms: Csms, one: StationView) -> RolloverStation:
         step=one.step,
         reason=one.reason,
         met=one.met,
-        certificate=one.certificate,
+        certificates=[which for which in Which if which in one.certificates],
         issues_under=one.issues_under,
         excepted=one.excepted,
         in_the_way=one.in_the_way,

@@ -99,13 +99,13 @@ class Standing:
 
     identity: str
     shows: frozenset[Which] | None
-    """What it lists; None when it never said."""
+    """What it lists; None when it never said, or that is in doubt."""
     problem: str = ""
     """Why nothing goes on with it, in words."""
     met: bool = False
     """It has shaken hands on a TLS door since the phase began."""
-    certificate: Which | None = None
-    """Under which root its certificate in force hangs; None without one."""
+    certificates: frozenset[Which] = frozenset()
+    """Under which roots the certificates hang that it may come with next; while one is renewed these are two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ def issues_under(operation: Operation, identity: str, shows: frozenset[Which] | 
 def must_renew(operation: Operation, standing: Standing) -> bool:
     """True when its certificate hangs under the root that goes."""
     wanted = issues_under(operation, standing.identity, standing.shows)
-    if standing.certificate in (None, wanted):
+    if standing.shows is None or wanted.other not in standing.certificates:
         return False
     return wanted is Which.OLD or turn_of(operation).issue_coming
 
@@ -221,7 +221,7 @@ def _still_has(standing: Standing, unwanted: Which) -> str | None:
 
 
 def _hangs_under(standing: Standing, unwanted: Which) -> str | None:
-    if standing.certificate is unwanted:
+    if unwanted in standing.certificates:
         return _because(f"its certificate hangs under the {unwanted} root", standing)
     return None
 

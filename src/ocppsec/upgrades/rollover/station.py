@@ -71,7 +71,9 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     entries: int | None = None
     """CertificateEntries."""
     shows: tuple[Which, ...] | None = None
-    """What it listed last; None before it was asked."""
+    """What it listed last; None while that is in doubt."""
+    believed: tuple[Which, ...] | None = None
+    """The same, also while it is in doubt."""
     failures: int = 0
     step_number: int = 0
 
@@ -199,7 +201,8 @@ def _looking(state: Looking, event: Event, roots: Roots) -> Move:
     match event:
         case Answered(GetInstalledCertificateIdsResponse() as response):
             found = listed(response, roots)
-            course = replace(state.course, shows=tuple(which for which in Which if which in found.shows))
+            shows = tuple(which for which in Which if which in found.shows)
+            course = replace(state.course, shows=shows, believed=shows)
             return _judge(replace(state, course=course), found, roots)
         case CallRefused(code=code):
             return _stuck(state, roots, f"GetInstalledCertificateIds: CALLERROR {code}; nothing is proven")

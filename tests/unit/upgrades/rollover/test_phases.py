@@ -89,13 +89,13 @@ def test_once_the_new_root_was_served_the_way_back_is_for_all():
         pytest.param(Phase.SERVE, station(NONE), "it does not have the new root", id="serve: has none"),
         pytest.param(Phase.ISSUE, station(BOTH), None, id="issue: proven"),
         pytest.param(Phase.ISSUE, station(OLD), "it does not have the new root", id="issue: root before certificate"),
-        pytest.param(Phase.ALONE, station(BOTH, certificate=Which.OLD), None, id="alone: certificates may be old"),
+        pytest.param(Phase.ALONE, station(BOTH, certificates=OLD), None, id="alone: certificates may be old"),
         pytest.param(Phase.ALONE, station(OLD), "it does not have the new root", id="alone: needs the cross"),
-        pytest.param(Phase.WITHDRAW, station(BOTH, met=True, certificate=Which.NEW), None, id="withdraw"),
+        pytest.param(Phase.WITHDRAW, station(BOTH, met=True, certificates=NEW), None, id="withdraw"),
         pytest.param(Phase.WITHDRAW, station(BOTH, met=True), None, id="withdraw: no certificate"),
-        pytest.param(Phase.WITHDRAW, station(BOTH, certificate=Which.NEW),
+        pytest.param(Phase.WITHDRAW, station(BOTH, certificates=NEW),
                      "it has not come since the new root stands alone", id="withdraw: never met the new root alone"),
-        pytest.param(Phase.WITHDRAW, station(BOTH, met=True, certificate=Which.OLD),
+        pytest.param(Phase.WITHDRAW, station(BOTH, met=True, certificates=OLD),
                      "its certificate hangs under the old root", id="withdraw: needs the old CA"),
         pytest.param(Phase.WITHDRAW, station(OLD, met=True), "it does not have the new root", id="withdraw: lost it"),
         pytest.param(Phase.WITHDRAW, station(None, met=True), "nothing proves that it has the new root",
@@ -103,10 +103,14 @@ def test_once_the_new_root_was_served_the_way_back_is_for_all():
         pytest.param(Phase.CONCLUDE, station(NEW), None, id="conclude"),
         pytest.param(Phase.CONCLUDE, station(BOTH), "it still has the old root", id="conclude: still there"),
         pytest.param(Phase.CONCLUDE, station(None), "nothing proves that it has the new root", id="conclude: unknown"),
+        pytest.param(Phase.WITHDRAW, station(BOTH, met=True, certificates=BOTH),
+                     "its certificate hangs under the old root", id="withdraw: being renewed"),
+        pytest.param(Phase.DISCARD, station(OLD, certificates=BOTH), "its certificate hangs under the new root",
+                     id="discard: being renewed"),
         pytest.param(Phase.DISCARD, station(OLD), None, id="discard"),
         pytest.param(Phase.DISCARD, station(BOTH), "it still has the new root", id="discard: still there"),
         pytest.param(Phase.DISCARD, station(NEW), "it does not have the old root", id="discard: would be cut off"),
-        pytest.param(Phase.DISCARD, station(OLD, certificate=Which.NEW), "its certificate hangs under the new root",
+        pytest.param(Phase.DISCARD, station(OLD, certificates=NEW), "its certificate hangs under the new root",
                      id="discard: needs the new CA"),
     ],
 )  # fmt: skip
@@ -139,21 +143,22 @@ def test_whose_ca_signs(phase, shows, more, under):
 
 
 @pytest.mark.parametrize(
-    ("phase", "certificate", "shows", "renew"),
+    ("phase", "certificates", "shows", "renew"),
     [
-        pytest.param(Phase.DISTRIBUTE, Which.OLD, BOTH, False, id="nothing to do yet"),
-        pytest.param(Phase.DISTRIBUTE, Which.OLD, NEW, False, id="in its own time"),
-        pytest.param(Phase.ISSUE, Which.OLD, BOTH, True, id="issue: the old one goes"),
-        pytest.param(Phase.ISSUE, Which.NEW, BOTH, False, id="issue: done"),
-        pytest.param(Phase.ISSUE, None, BOTH, False, id="profile 2"),
-        pytest.param(Phase.SERVE, Which.NEW, BOTH, True, id="after back: the new one goes"),
-        pytest.param(Phase.TAKE_BACK, Which.NEW, OLD, True, id="given up"),
-        pytest.param(Phase.TAKE_BACK, Which.NEW, NEW, False, id="given up: first the root"),
+        pytest.param(Phase.DISTRIBUTE, OLD, BOTH, False, id="nothing to do yet"),
+        pytest.param(Phase.DISTRIBUTE, OLD, NEW, False, id="in its own time"),
+        pytest.param(Phase.ISSUE, OLD, BOTH, True, id="issue: the old one goes"),
+        pytest.param(Phase.ISSUE, NEW, BOTH, False, id="issue: done"),
+        pytest.param(Phase.ISSUE, NONE, BOTH, False, id="profile 2"),
+        pytest.param(Phase.SERVE, NEW, BOTH, True, id="after back: the new one goes"),
+        pytest.param(Phase.SERVE, NEW, None, False, id="in doubt: first it is asked"),
+        pytest.param(Phase.TAKE_BACK, NEW, OLD, True, id="given up"),
+        pytest.param(Phase.TAKE_BACK, NEW, NEW, False, id="given up: first the root"),
     ],
 )
-def test_whose_certificate_is_renewed(phase, certificate, shows, renew):
+def test_whose_certificate_is_renewed(phase, certificates, shows, renew):
     """What hangs under the root that goes."""
-    assert must_renew(operation(phase), station(shows, certificate=certificate)) is renew
+    assert must_renew(operation(phase), station(shows, certificates=certificates)) is renew
 
 
 def test_the_ways():

@@ -259,6 +259,7 @@ def test_a_doubt_takes_the_proof_away():
     assert settled.course.shows == (Which.OLD, Which.NEW)
     doubted, _ = run(LookAgain(), state=settled)
     assert (type(doubted), doubted.course.shows) == (Waiting, None)
+    assert doubted.course.believed == (Which.OLD, Which.NEW)
     looking, _ = run(Ready(), PLAIN)
     assert run(LookAgain(), state=looking) == (looking, [])
 
