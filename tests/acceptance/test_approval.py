@@ -51,6 +51,10 @@ def test_approved_behind_a_kill(asked, crew, identity, tmp_path):
     (kept,) = server.command("csr", "list", "--station", identity, "--json").json["requests"]
     (certificate,) = server.get(f"/stations/{identity}/certificates")["certificates"]
     assert (kept["state"], kept["fingerprint"]) == ("approved", certificate["fingerprint"])
+    soon = server.command("cert", "list", "--expires-in", "100d", "--json").json["certificates"]
+    assert [one["fingerprint"] for one in soon] == [certificate["fingerprint"]]
+    assert server.command("cert", "list", "--expires-in", "1d", "--json").json["certificates"] == []
+    assert server.command("cert", "list", "--expires-in", "soon").code == 2
     again = server.command("csr", "approve", request["id"])
     assert again.code == 2
     assert "it is approved" in again.err

@@ -473,6 +473,25 @@ async def test_approved_too_late(new_house):
     assert await house.store.open_renewals() == []
 
 
+async def test_approved_and_killed(new_house):
+    """The word is kept and nobody heard it: the next process finds it, and the upgrade comes to its end."""
+    house = await new_house(renewal=HASTE, approval=Approval.FIRST)
+    growing = asyncio.create_task(house.grow())
+    await house.until_async(lambda: waiting(house))
+
+    async def die(_request, _denial):
+        pass
+
+    house.csms.requests._go_on = die
+    await house.csms.requests.approve((await waiting(house))[0].id)
+    assert await house.store.certificates(IDENTITY) == []
+    await house.csms.stop()
+    await house.reopen()
+
+    await growing
+    assert len(await house.store.certificates(IDENTITY)) == 1
+
+
 async def test_denied_and_killed(new_house):
     """The word is kept and nobody heard it: the next process finds it, and does not ask the station again."""
     house = await new_house(renewal=HASTE, approval=Approval.PERSON)
