@@ -146,6 +146,8 @@ async def test_some_members(store):
     found = await store.campaign_members("campaign-1", status="done", after=1, limit=1)
     assert found == [member(3, "done")]
     assert await store.campaign_members("campaign-1", limit=0) == []
+    assert await store.campaign_counts("campaign-1") == {"done": 3, "failed": 3}
+    assert await store.campaign_counts("x") == {}
 
 
 async def test_members_outlive_their_station(store):

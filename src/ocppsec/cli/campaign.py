@@ -246,6 +246,7 @@ def show(campaign_id: str, *, stations: bool, status: str | None, as_json: bool,
             ("phase", _phase(campaign)),
             ("a minute", f"{campaign['per_minute']:g}"),
             ("now", _counts(campaign)),
+            ("progress", _progress(campaign)),
         ]
     )
     for line in campaign["history"]:
@@ -272,6 +273,13 @@ def tell(campaign_id: str, command: str, *, as_json: bool, state: Path | None) -
         print_json(campaign)
     else:
         print(f"campaign {campaign['id']} is {campaign['status']}: {_counts(campaign)}")
+
+
+def _progress(campaign: dict[str, Any]) -> str:
+    stations = campaign["stations"]
+    able = sum(stations.values()) - stations["skipped"]
+    ended = sum(stations[status] for status in ("done", "failed", "lost", "away"))
+    return f"{ended} of {able} have ended" + (f", {100 * ended // able} percent" if able else "")
 
 
 def _late_comers(campaign: dict[str, Any]) -> str | None:

@@ -172,8 +172,8 @@ class Campaigner:
         held = self._held.get(campaign_id)
         if held is not None:
             return held.roster.totals.by_status
-        rows = await self._fleet.store.campaign_members(campaign_id)
-        return Counter(MemberStatus(row.status) for row in rows)
+        counted = await self._fleet.store.campaign_counts(campaign_id)
+        return Counter({MemberStatus(status): count for status, count in counted.items()})
 
     # -- the loop ---------------------------------------------------------------------------------------
     async def _go_on_looking(self) -> None:

@@ -294,6 +294,9 @@ class Store(Protocol):
     ) -> list[CampaignMember]:
         """By position; those of *status*, behind position *after*, at most *limit* of them."""
 
+    async def campaign_counts(self, campaign_id: str) -> Mapping[str, int]:
+        """How many of its stations have which status."""
+
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         """Oldest first."""
 

@@ -1,6 +1,7 @@
 """Campaigns in memory."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ocppsec.registry.memory.base import Base
@@ -63,6 +64,10 @@ class Campaigns(Base):
             if (after is None or position > after) and status in (None, member.status)
         ]
         return found if limit is None else found[: max(0, limit)]
+
+    async def campaign_counts(self, campaign_id: str) -> Mapping[str, int]:
+        self._check_open()
+        return Counter(member.status for member in self._members.get(campaign_id, {}).values())
 
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         self._check_open()

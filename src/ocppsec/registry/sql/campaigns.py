@@ -1,9 +1,9 @@
 """Campaigns, their stations and their history in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ocppsec.profiles.profile import SecurityProfile
@@ -103,6 +103,12 @@ async def members_of(
         chosen = chosen.limit(max(0, limit))
     rows = await connection.execute(chosen.order_by(campaign_members.c.position))
     return [CampaignMember(**row._mapping) for row in rows]  # noqa: SLF001  public, underscored
+
+
+async def counts_of(connection: AsyncConnection, campaign_id: str) -> Mapping[str, int]:
+    status = campaign_members.c.status
+    counted = select(status, func.count()).where(campaign_members.c.campaign == campaign_id).group_by(status)
+    return {row[0]: row[1] for row in await connection.execute(counted)}
 
 
 async def lines_of(connection: AsyncConnection, campaign_id: str) -> list[CampaignLine]:

@@ -304,6 +304,9 @@ class SqlStore:
     ) -> list[CampaignMember]:
         return await self._read(campaigns.members_of, campaign_id, status, after, limit)
 
+    async def campaign_counts(self, campaign_id: str) -> Mapping[str, int]:
+        return await self._read(campaigns.counts_of, campaign_id)
+
     async def campaign_lines(self, campaign_id: str) -> list[CampaignLine]:
         return await self._read(campaigns.lines_of, campaign_id)
 
