@@ -41,6 +41,8 @@ from ocppsec.upgrades.states import UnreadableState
 from ocppsec.upgrades.words import duration, status_words
 
 MOST_DELIVERIES = 3
+MOST_RETURNS = 20
+"""So often a station may come back without having sent its request; one that restarts for ever never does."""
 _DELIVERED_KEPT = 8
 
 
@@ -71,6 +73,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     delivered: tuple[str, ...] = ()
     """Fingerprints of what was signed on the way: whichever a handshake shows is the new one."""
     failures: int = 0
+    returns: int = 0
+    """Connections that ended, in this try, before its request came."""
     step_number: int = 0
     """Counts the steps entered: a timer of an earlier one has no meaning."""
 
@@ -96,10 +100,12 @@ class Signing(_Step, frozen=True, kw_only=True):
 
 
 class AwaitingApproval(_Step, frozen=True, kw_only=True):
-    """A person has to say that the request may be signed."""
+    """A person, or the other CA that signs, has to say that the request may be signed."""
 
     csr: str
     request: str
+    ca: str = ""
+    """That CA, in words; empty where a person here decides."""
 
 
 class Delivering(_Step, frozen=True, kw_only=True):
@@ -226,14 +232,17 @@ def decide(state: State, event: Event) -> Move:
             return _enter(Delivering(course=replace(course, delivered=delivered), chain=chain), "signed")
         case Signing(), SigningRefused(reasons=reasons, by_person=by_person):
             return _stuck(state, f"it was not signed: {'; '.join(reasons)}", held=by_person)
-        case Signing(csr=csr), ApprovalNeeded(request):
-            return _enter(AwaitingApproval(course=course, csr=csr, request=request), f"request {request}")
+        case Signing(csr=csr), ApprovalNeeded(request, ca):
+            waiting = AwaitingApproval(course=course, csr=csr, request=request, ca=ca)
+            return _enter(waiting, f"request {request}")
         case AwaitingApproval(csr=csr), ApprovalGiven():
-            return _sign(course, csr, "approved")
+            return _sign(course, csr, f"asks {state.ca} again" if state.ca else "approved")
         case AwaitingApproval(), SigningRefused(reasons=reasons):
             return _stuck(state, "; ".join(reasons), held=True)
         case AwaitingApproval(request=request), DeadlinePassed() if _meant(state, event):
             waited = duration(course.terms.approval)
+            if state.ca:
+                return _stuck(state, f"there was no decision of {state.ca} within {waited}")
             return _stuck(state, f"nobody approved request {request} within {waited}")
         case Signing(), DeadlinePassed() if _meant(state, event):
             return _stuck(state, f"the CA did not sign within {duration(course.terms.signing)}")
@@ -256,7 +265,7 @@ def resume(state: State, *, ready: bool) -> Move:
             return state, _errands(state)
         case AwaitingCsr(course=course) if ready:
             # Its request may have gone down with the connection, and nothing makes it send that again.
-            return _enter(Triggering(course=course), "the station is back; asked again")
+            return _once_more(state, Triggering(course=course), "the station is back; asked again")
         case Delivering(tries=tries) if ready:
             if tries >= MOST_DELIVERIES:
                 return _unanswered(state)
@@ -278,7 +287,7 @@ def _triggering(state: Triggering, event: Event) -> Move:
         case SigningRefused(reasons=reasons):
             return _stuck(state, f"the request was refused: {'; '.join(reasons)}")
         case LinkLost():
-            return _enter(Waiting(course=state.course), "the connection ended")
+            return _once_more(state, Waiting(course=state.course), "the connection ended")
     return state, ()
 
 
@@ -318,8 +327,15 @@ def _sign(course: Course, csr: str, note: str) -> Move:
 
 
 def _stuck(state: State, reason: str, *, held: bool = False) -> Move:
-    course = replace(state.course, failures=state.course.failures + 1)
+    course = replace(state.course, failures=state.course.failures + 1, returns=0)
     return _enter(Stuck(course=course, at=describe(state), reason=reason, held=held), reason)
+
+
+def _once_more(before: Triggering | AwaitingCsr, after: Triggering | Waiting, note: str) -> Move:
+    returns = before.course.returns + 1
+    if returns > MOST_RETURNS:
+        return _stuck(before, f"the connection has ended {returns} times before its request came")
+    return _enter(replace(after, course=replace(after.course, returns=returns)), note)
 
 
 def _enter(state: State, note: str) -> Move:
@@ -360,6 +376,8 @@ def describe(state: State) -> str:
             return "waits for SignCertificate"
         case Signing():
             return "signs"
+        case AwaitingApproval(ca=ca) if ca:
+            return f"waits for a decision of {ca}"
         case AwaitingApproval(request=request):
             return f"waits for a person (ocppsec csr approve {request})"
         case Delivering():

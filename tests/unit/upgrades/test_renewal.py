@@ -31,6 +31,7 @@ from ocppsec.upgrades.exchange import (
 )
 from ocppsec.upgrades.renewal import (
     BUSY,
+    MOST_RETURNS,
     AwaitingApproval,
     AwaitingCsr,
     AwaitingHandshake,
@@ -244,6 +245,26 @@ def test_a_person_takes_his_time():
         assert (denied.held, deadline_of(denied)) == (True, None)
     refused, _ = decide(Signing(course=COURSE, csr="a"), SigningRefused(("bad key",)))
     assert not refused.held
+
+
+def test_a_station_that_restarts_for_ever():
+    """It is asked so often, then it is stuck like any other, and the next try begins to count anew."""
+    state = Waiting(course=COURSE)
+    for _ in range(MOST_RETURNS):
+        state, _ = decide(state, Ready())
+        state, _ = decide(state, LinkLost())
+        assert isinstance(state, Waiting)
+    state, _ = decide(state, Ready())
+    state, _ = decide(state, LinkLost())
+    assert isinstance(state, Stuck)
+    assert "21 times" in state.reason
+    assert state.course.returns == 0
+
+    waiting = AwaitingCsr(course=Course(terms=TERMS, old="old", returns=MOST_RETURNS - 1))
+    again, _ = resume(waiting, ready=True)
+    assert isinstance(again, Triggering)
+    asked, _ = decide(again, triggered(TriggerMessageStatus.ACCEPTED))
+    assert isinstance(resume(asked, ready=True)[0], Stuck)
 
 
 def test_deliveries_are_bounded():
