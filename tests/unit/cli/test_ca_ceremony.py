@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ocppsec.cli import ca
+from ocppsec.cli import ca, ca_offline, ca_place
 from ocppsec.cli import ca_ceremony as ceremony
 from ocppsec.cli.ca_ceremony import Root
 from ocppsec.cli.failure import ExitCode, Failure
@@ -49,12 +49,12 @@ def shown(state, capsys):
 
 
 def sign(there, request, out):
-    ceremony.sign_request(request, out=out, config=None, as_json=False, state=there)
+    ca_offline.sign_request(request, out=out, config=None, as_json=False, state=there)
     return out
 
 
 def take(here, *files):
-    ceremony.import_files(list(files), config=None, as_json=False, state=here)
+    ca_offline.import_files(list(files), config=None, as_json=False, state=here)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_an_issuing_ca_is_renewed_by_a_root_elsewhere(online, there, tmp_path, c
     with pytest.raises(Failure) as refused:
         ceremony.renew("stations", config=None, as_json=False, state=online)
     assert "ocppsec ca request" in refused.value.why
-    ceremony.request(
+    ca_offline.request(
         "stations", out=tmp_path / "again.csr", config=None, organization=None, as_json=False, state=online
     )
     take(online, sign(there, tmp_path / "again.csr", tmp_path / "again.pem"))
@@ -160,11 +160,13 @@ def test_what_lies_there_is_not_made_into_something_else(here, online, there):
 
 def test_without_an_authority_nothing_is_made(here, tmp_path):
     """Only `init` makes one: a typo in --state must not."""
+    (tmp_path / "new").write_text("a new one")
     for work in (
+        lambda: change(here, tmp_path / "new"),
         lambda: ca.show(pem=False, as_json=False, state=here),
         lambda: ceremony.renew("stations", config=None, as_json=False, state=here),
         lambda: take(here, tmp_path / "x"),
-        lambda: ceremony.request(
+        lambda: ca_offline.request(
             "stations", out=None, config=None, organization=None, as_json=False, state=here
         ),
     ):
@@ -178,7 +180,7 @@ def test_a_renewal_with_the_root_here(here, monkeypatch, capsys):
     """A later end, the same key."""
     init(here)
     before = shown(here, capsys)
-    monkeypatch.setattr(ceremony, "datetime", Later)
+    monkeypatch.setattr(ca_place, "datetime", Later)
     ceremony.renew("servers", config=None, as_json=False, state=here)
     after = shown(here, capsys)
     assert after["servers"]["not_after"] > before["servers"]["not_after"]

@@ -106,9 +106,9 @@ def ca_request(
     state: State = None,
 ) -> None:
     """A request of an issuing CA, for the machine that has the root's key.  Same key, also when it has a certificate."""
-    from ocppsec.cli import ca_ceremony as ceremony
+    from ocppsec.cli import ca_offline
 
-    ceremony.request(role, out=out, config=config, organization=organization, as_json=json, state=state)
+    ca_offline.request(role, out=out, config=config, organization=organization, as_json=json, state=state)
 
 
 @ca.command("sign-request")
@@ -123,9 +123,9 @@ def ca_sign_request(
     state: State = None,
 ) -> None:
     """Certify an issuing CA with the root's key, on the machine that has it."""
-    from ocppsec.cli import ca_ceremony as ceremony
+    from ocppsec.cli import ca_offline
 
-    ceremony.sign_request(file, out=out, config=config, as_json=json, state=state)
+    ca_offline.sign_request(file, out=out, config=config, as_json=json, state=state)
 
 
 @ca.command("import")
@@ -140,9 +140,9 @@ def ca_import(
     state: State = None,
 ) -> None:
     """Take up what the root elsewhere has signed, if it keeps every rule."""
-    from ocppsec.cli import ca_ceremony as ceremony
+    from ocppsec.cli import ca_offline
 
-    ceremony.import_files(files, config=config, as_json=json, state=state)
+    ca_offline.import_files(files, config=config, as_json=json, state=state)
 
 
 @ca.command("renew")
