@@ -70,7 +70,8 @@ def add(
         return
     facts = [(name.replace("_", " "), added[name]) for name in ("identity", "serial_number", "way", "target")]
     facts += [("until", added["until"]), ("connections", f"at most {added['most_connections']}")]
-    facts += [(f"URL for profile {profile}", url) for profile, url in added["urls"].items()]
+    comes_on = {3} if added["way"] == "certificate" else range(terms.profile, min(terms.target, 2) + 1)
+    facts += [(f"URL for profile {on}", url) for on, url in added["urls"].items() if int(on) in comes_on]
     if added["password"]:
         facts.append(("password, for once", added["password"]))
     print_facts(facts)
