@@ -52,10 +52,15 @@ class House:
         self.store, self.events, self.tasks = MemoryStore(), [], []
         self.station = None
 
-    async def open(self):
+    async def open_again(self):
+        """A new process on the same state and the same ports."""
+        ports = [int(door.url.split(":")[2].split("/")[0]) for door in self.csms.doors]
+        await self.open(*dict.fromkeys(ports))
+
+    async def open(self, ws=0, wss=0, mtls=0):
         configuration = Configuration(
             state=self.directory,
-            doors=default_doors("127.0.0.1", ws_port=0, wss_port=0, mtls_port=0),
+            doors=default_doors("127.0.0.1", ws_port=ws, wss_port=wss, mtls_port=mtls),
             hostname="localhost",
             organization="CSO",
             issuer=self.issuer,
@@ -271,6 +276,48 @@ async def test_a_renewal_waits_for_a_ca_that_is_away(est, new_house):
     assert (await house.in_use()).fingerprint == first.fingerprint
     server.manner = None
     await house.until(lambda: house.told("certificate-renewed"))
+
+
+async def test_a_ca_that_decides_later_is_asked_again(est, new_house):
+    """RFC 7030 4.2.3: the upgrade waits in a step that says for whom, with one order and one request."""
+    server, settings = est
+    house = await new_house(replace(settings, seconds=1.0))
+    house.csms._asking_again.least = 0.05
+    await house.connect()
+    server.later = 2
+    begun = await house.csms.begin_upgrade(IDENTITY, 3)
+    await house.until(lambda: house.told("certificate-asked") and server.later < 2)
+    async with asyncio.timeout(5):
+        while "wait for a decision" not in (waiting := await house.store.upgrade(begun.id)).step:
+            await asyncio.sleep(0.02)
+    assert waiting.step == f"profile 3: wait for a decision of the EST server at {server.url}"
+    async with asyncio.timeout(20):
+        while (ended := await house.store.upgrade(begun.id)).status is UpgradeStatus.OPEN:
+            await asyncio.sleep(0.02)
+    assert ended.status is UpgradeStatus.DONE, ended.reason
+    assert len({heard.body for heard in server.heard}) == 1
+    assert [each.state for each in await house.store.orders()] == [OrderState.ISSUED]
+
+
+async def test_a_renewal_waits_for_a_decision_over_a_restart(est, new_house):
+    """The row is the truth: the next process asks again with the same request."""
+    server, settings = est
+    house = await new_house(replace(settings, seconds=1.0))
+    await house.grow()
+    server.later, server.retry_after = 1, "3600"
+    await house.csms.renewer.renew(IDENTITY)
+    await house.until(lambda: "decision" in (house.csms.renewer.open(IDENTITY) or Nobody).step)
+    asked = server.heard[-1].body
+    await house.csms.stop()
+    await house.open_again()
+    await house.until(lambda: house.told("certificate-renewed"))
+    assert server.heard[-1].body == asked
+    states = [each.state for each in await house.store.orders()]
+    assert states == [OrderState.ISSUED, OrderState.UNKNOWN, OrderState.ISSUED]
+
+
+class Nobody:
+    step = ""
 
 
 async def test_a_slow_ca_holds_nobody_up(est, new_house):

@@ -25,8 +25,9 @@ def show(*, station: str | None, open_ends: bool, as_json: bool, state: Path | N
 
 def is_open_end(order: dict[str, Any]) -> bool:
     """A certificate that may exist there and is nobody's, or that is revoked here and not there."""
-    nobodys = order["state"] in ("unknown", "unused") and order["revocation"] != "told"
-    return nobodys or order["revocation"].startswith("not told")
+    told = str(order["revocation"])
+    nobodys = order["state"] in ("unknown", "unused") and told != "told"
+    return nobodys or told.startswith("not told")
 
 
 def _row(order: dict[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from ocppsec.certificates.request import (
 from ocppsec.csms.issuing import Issuer
 from ocppsec.csms.request_book import Newer, RequestBook, Waits
 from ocppsec.events import CertificateIssued, CertificateRequestRefused, Emit
+from ocppsec.issuers.issuer import NotYet
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.store import NotRegistered, Store
 
@@ -55,6 +56,8 @@ class Certifier:
         self._emit = emit
         self._now = now
         self._ration = Ration()
+        self.on_later: Callable[[str, float], None] = lambda _identity, _seconds: None
+        """The CA has not decided on a station's request: whoever waits for it is to ask again in so many seconds."""
 
     async def receive(
         self, identity: str, csr: str, *, secure: bool, shown: str | None = None
@@ -141,9 +144,13 @@ class Certifier:
             case ApprovedRequest():
                 return await self._issue(identity, csr, verdict)
 
-    async def _issue(self, identity: str, csr: str, verdict: ApprovedRequest) -> Certified:
+    async def _issue(self, identity: str, csr: str, verdict: ApprovedRequest) -> Certified | Waits:
         now = self._now()
-        issued = await self._issuer.issue(verdict, csr, identity=identity)
+        try:
+            issued = await self._issuer.issue(verdict, csr, identity=identity)
+        except NotYet as later:
+            self.on_later(identity, later.seconds)
+            return Waits(verdict.public_key_sha256[:16], later.ca)
         await self._store.add_certificate(
             CertificateRecord(
                 fingerprint=issued.fingerprint,

@@ -30,7 +30,16 @@ from ocppsec.events import (
 )
 from ocppsec.issuers.checks import BadAnswer, judge
 from ocppsec.issuers.choice import ForeignCa, open_ca
-from ocppsec.issuers.issuer import AskFailed, CannotRevoke, Declined, Issuer, NotAsked, Order, Revocation
+from ocppsec.issuers.issuer import (
+    AskFailed,
+    CannotRevoke,
+    Declined,
+    Issuer,
+    NotAsked,
+    NotYet,
+    Order,
+    Revocation,
+)
 from ocppsec.issuers.trust import Trust, read_trust
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.records import OrderState, SigningOrder
@@ -79,6 +88,8 @@ class ForeignIssuer:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._revoked = asyncio.Event()
         self._complained: set[str] = set()
+        self._undecided: dict[str, SigningOrder] = {}
+        """By key: the CA wants to be asked for these again."""
 
     @property
     def name(self) -> str:
@@ -117,11 +128,13 @@ class ForeignIssuer:
     # -- issuing ----------------------------------------------------------------------------------------
     async def issue(self, approved: ApprovedRequest, csr: str, *, identity: str) -> Issued:
         """As `ocppsec.csms.issuing.Issuer`; raises `RegistryError` too, and then nobody was asked."""
-        lock = self._locks.setdefault(approved.public_key_sha256, asyncio.Lock())
+        key = approved.public_key_sha256
+        lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             known = await self._store.certificates(identity)
+            undecided = self._undecided.pop(key, None)
             order = Order(
-                request_id=self._new_id(),
+                request_id=undecided.id if undecided is not None else self._new_id(),
                 approved=approved,
                 csr=der_of(csr),
                 lifetime=self._lifetime,
@@ -129,7 +142,7 @@ class ForeignIssuer:
                     each.state is CertificateState.ACTIVE and self._is_its(each.chain) for each in known
                 ),
             )
-            return await self._taken_before(order) or await self._ask(order, identity)
+            return await self._taken_before(order) or await self._ask(order, identity, undecided)
 
     def _is_its(self, chain: str) -> bool:
         return any(chain.endswith(sent) for sent in self._sent_with_leaf)
@@ -144,20 +157,13 @@ class ForeignIssuer:
         except BadAnswer:  # it has ended meanwhile, or its CA is no longer configured
             return None
 
-    async def _ask(self, order: Order, identity: str) -> Issued:
-        row = SigningOrder(
-            id=order.request_id,
-            identity=identity,
-            issuer=self.name,
-            public_key_sha256=order.approved.public_key_sha256,
-            state=OrderState.ASKED,
-            reason="",
-            asked_at=self._now(),
-        )
-        await self._store.add_order(row)
-        self._emit(CertificateAsked(identity=identity, issuer=self.name, order=row.id))
+    async def _ask(self, order: Order, identity: str, undecided: SigningOrder | None) -> Issued:
+        row = undecided or await self._ordered(order, identity)
         try:
             issued = self._judged(await self._answer(order), order)
+        except NotYet:  # the order stays open, and is asked for again
+            self._undecided[order.approved.public_key_sha256] = row
+            raise
         except BadAnswer as error:
             await self._ended(row, error, certificate=error.certificate)
             raise AskFailed(
@@ -176,6 +182,21 @@ class ForeignIssuer:
             )
         )
         return issued
+
+    async def _ordered(self, order: Order, identity: str) -> SigningOrder:
+        """Kept before the CA is asked."""
+        row = SigningOrder(
+            id=order.request_id,
+            identity=identity,
+            issuer=self.name,
+            public_key_sha256=order.approved.public_key_sha256,
+            state=OrderState.ASKED,
+            reason="",
+            asked_at=self._now(),
+        )
+        await self._store.add_order(row)
+        self._emit(CertificateAsked(identity=identity, issuer=self.name, order=row.id))
+        return row
 
     async def _answer(self, order: Order) -> tuple[x509.Certificate, ...]:
         try:

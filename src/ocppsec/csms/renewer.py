@@ -439,7 +439,7 @@ class Renewer:
                 denied = any(reason.code is ReasonCode.DENIED for reason in certified.reasons)
                 event = exchange.SigningRefused(reasons, by_person=denied)
             elif isinstance(certified, Waits):
-                event = exchange.ApprovalNeeded(certified.request)
+                event = exchange.ApprovalNeeded(certified.request, certified.ca)
             else:
                 event = exchange.Signed(certified.chain, certified.fingerprint)
         await self._feed_now(identity, event, errand=errand)

@@ -22,9 +22,11 @@ _MAY_BE_SIGNED = (RequestState.ACCEPTED, RequestState.APPROVED)
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """For a person."""
+    """For a person, here or at another CA."""
 
     request: str
+    ca: str = ""
+    """That CA, in words; it is asked again by and by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, writ
 from ocppsec.csms.allowances import Allowances
 from ocppsec.csms.anchors import Anchor
 from ocppsec.csms.application import Application, BuiltIn
+from ocppsec.csms.asking_again import LEAST_SECONDS, AskingAgain
 from ocppsec.csms.authority_watch import AuthorityWatch
 from ocppsec.csms.ca_files import CaFiles
 from ocppsec.csms.campaigner import Campaigner
@@ -79,7 +80,7 @@ from ocppsec.registry.records import (
     Upgrade,
     UpgradeStatus,
 )
-from ocppsec.registry.store import NotRegistered, Store
+from ocppsec.registry.store import NotRegistered, Store, StoreUnavailable
 from ocppsec.upgrades.kinds import ordered_by
 from ocppsec.upgrades.plan import Deadlines, Lowering
 
@@ -151,6 +152,7 @@ class Csms:
             now=now,
         )
         self.issuer: ForeignIssuer | None = None
+        self._asking_again = AskingAgain(self._ask_again)
         self._started = False
 
     # -- life -------------------------------------------------------------------------------------------
@@ -207,6 +209,7 @@ class Csms:
             now=self._now,
             book=RequestBook(self.store, approval=settings.approval, emit=self._emit, now=self._now),
         )
+        self._certifier.on_later = self._asking_again.later
         self.requests = RequestsDesk(
             self.store,
             self._certifier,
@@ -422,6 +425,7 @@ class Csms:
         for session in sessions:
             if session.link is not None:
                 await session.link.wait_closed()
+        await self._asking_again.stop()
         await self._upgrader.stop()
         await self.renewer.stop()
         await self.rollover.stop()
@@ -541,6 +545,14 @@ class Csms:
     def charging(self, identity: str) -> bool | None:
         """True while a transaction is under way; None when it has not said enough for a no."""
         return self._charging.of(identity)
+
+    async def _ask_again(self, identity: str) -> None:
+        """Another CA may have decided meanwhile."""
+        try:
+            if not await self._upgrader.decided(identity, "", None):
+                await self.renewer.decided(identity, "", None)
+        except StoreUnavailable:
+            self._asking_again.later(identity, LEAST_SECONDS)
 
     async def _decided(self, request: CertificateRequest, denial: str | None) -> None:
         """A person has decided on a certificate request: whoever waits for that goes on."""

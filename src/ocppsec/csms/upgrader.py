@@ -347,7 +347,7 @@ class Upgrader:
             reasons = tuple(str(reason) for reason in certified.reasons)
             await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
         elif isinstance(certified, Waits):
-            await self._feed_now(identity, exchange.ApprovalNeeded(certified.request), errand=errand)
+            await self._feed_now(identity, exchange.ApprovalNeeded(certified.request, certified.ca), errand=errand)
         else:
             event = exchange.Signed(certified.chain, certified.fingerprint)
             await self._feed_now(identity, event, errand=errand)

@@ -60,7 +60,7 @@ class Est:
             wait = _retry_after(answer)
             if loop.time() + wait > until:
                 # 4.2.3: nothing is lost, the same request asked again gets its certificate.
-                raise NotYet(f"{self.name} has not decided yet, and wants to be asked again", seconds=wait)
+                raise NotYet(f"{self.name} has not decided yet, and wants to be asked again", ca=self.name, seconds=wait)
             await asyncio.sleep(wait)
         if answer.status != 200:
             raise self._endpoint.refused(answer)

@@ -42,8 +42,9 @@ class Declined(NotAsked):
 class NotYet(AskFailed):
     """It wants to be asked again, later, with the same request (RFC 7030 4.2.3)."""
 
-    def __init__(self, text: str, *, seconds: float) -> None:
+    def __init__(self, text: str, *, ca: str, seconds: float) -> None:
         super().__init__(text)
+        self.ca = ca
         self.seconds = seconds
 
 

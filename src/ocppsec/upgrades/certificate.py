@@ -155,10 +155,10 @@ def signing(state: Signing, event: Event) -> Move:
             return to_delivery(state, chain, fingerprint)
         case SigningRefused(reasons=reasons):
             return _request_refused(state, reasons)
-        case ApprovalNeeded(request) if not state.waits_for:
-            return to_approval(state, request)
-        case ApprovalNeeded(request) if request != state.waits_for:
-            waiting = replace(state, waits_for=request)  # within the same time: asking again buys none
+        case ApprovalNeeded(request, ca) if not state.waits_for:
+            return to_approval(state, request, ca)
+        case ApprovalNeeded(request, ca) if (request, ca) != (state.waits_for, state.decided_by):
+            waiting = replace(state, waits_for=request, decided_by=ca)  # within the same time: asking again buys none
             return waiting, (Note(describe(waiting), "the station has asked again, with another key"),)
         case ApprovalGiven() if state.waits_for:
             return state, (Sign(state.csr),)
@@ -167,6 +167,9 @@ def signing(state: Signing, event: Event) -> Move:
             return replace(state, csr=csr), (Sign(csr),)
         case CsrReceived(csr) if csr != state.csr:
             return stay(replace(state, newer=csr))
+        case DeadlinePassed() if state.decided_by:
+            waited = duration(state.progress.plan.deadlines.approval)
+            return fail(state, f"There was no decision of {state.decided_by} within {waited}.")
         case DeadlinePassed() if state.waits_for:
             waited = duration(state.progress.plan.deadlines.approval)
             return fail(

@@ -77,15 +77,17 @@ class SigningRefused:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalNeeded:
-    """A person has to approve the request of the last `Sign` first."""
+    """A person, or the other CA that signs, has to decide on the request of the last `Sign` first."""
 
     request: str
     """What it is called when it is approved."""
+    ca: str = ""
+    """That CA, in words; empty where a person here decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalGiven:
-    """The request that waited for a person was approved."""
+    """The request that waited was approved, or it is time to ask the other CA again."""
 
 
 @dataclass(frozen=True, slots=True)

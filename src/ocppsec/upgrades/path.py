@@ -167,10 +167,10 @@ def to_signing(progress: Progress, csr: str, detail: str = "") -> Move:
     return enter(Signing(progress=progress, csr=csr), detail)
 
 
-def to_approval(state: Signing, request: str) -> Move:
-    """It is not signed before a person has said so: nothing is to be done here until then."""
+def to_approval(state: Signing, request: str, ca: str = "") -> Move:
+    """It is not signed before a person, here or at *ca*, has said so: nothing is to be done here until then."""
     progress = replace(state.progress, step_number=state.progress.step_number + 1)
-    waiting = replace(state, progress=progress, waits_for=request)
+    waiting = replace(state, progress=progress, waits_for=request, decided_by=ca)
     return waiting, (Note(describe(waiting), f"request {request}"),)
 
 

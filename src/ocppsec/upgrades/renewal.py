@@ -233,8 +233,8 @@ def decide(state: State, event: Event) -> Move:
         case Signing(), SigningRefused(reasons=reasons, by_person=by_person):
             return _stuck(state, f"it was not signed: {'; '.join(reasons)}", held=by_person)
         case Signing(csr=csr), ApprovalNeeded(request, ca):
-            waiting = AwaitingApproval(course=course, csr=csr, request=request, ca=ca)
-            return _enter(waiting, f"request {request}")
+            held = AwaitingApproval(course=course, csr=csr, request=request, ca=ca)
+            return _enter(held, f"request {request}")
         case AwaitingApproval(csr=csr), ApprovalGiven():
             return _sign(course, csr, f"asks {state.ca} again" if state.ca else "approved")
         case AwaitingApproval(), SigningRefused(reasons=reasons):

@@ -132,6 +132,8 @@ class Signing(Open, frozen=True, kw_only=True):
     """A02.FR.17: the station asked again meanwhile, with another key."""
     waits_for: str = ""
     """The request that a person has to approve first; empty when nobody has to."""
+    decided_by: str = ""
+    """The other CA that decides on it, in words; empty where a person here does."""
 
 
 class DeliveringCertificate(Calling, frozen=True, kw_only=True):

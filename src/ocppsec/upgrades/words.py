@@ -63,6 +63,8 @@ def describe(state: State) -> str:
             return f"done: profile {profile}"
         case Failed(step=step):
             return f"failed at: {step}"
+        case Signing(waits_for=request, decided_by=ca) if request and ca:
+            return f"profile {state.progress.goal}: wait for a decision of {ca}"
         case Signing(waits_for=request) if request:
             return f"profile {state.progress.goal}: wait for a person (ocppsec csr approve {request})"
         case _:
