@@ -136,10 +136,10 @@ From every step:
 {always}
 
 A CALL that gets no answer is sent again in the same step, a few times. A lost connection leaves the step as it
-is; its CALL is sent again when the station is back.
+is; its CALL is sent again when the station is back, 20 times at most in each upgrade from one profile to the next.
 
 When the CSMS was away itself, the step begins anew with all of its time. What a station did meanwhile, going back to its
-old profile for instance, is not counted against it; 25 times in each upgrade from one profile to the next.
+old profile for instance, is not counted against it; 25 times before the switch and 25 times in it.
 
 | state | step |
 |---|---|

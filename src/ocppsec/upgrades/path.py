@@ -187,7 +187,9 @@ def to_profile(progress: Progress, detail: str = "") -> Move:
 
 
 def to_arming(progress: Progress, slot: int, detail: str = "") -> Move:
-    progress = replace(progress, slot=slot)
+    # A station may be waited for through many restarts of ours before; the switch has outages of its own.
+    outages = 0 if progress.slot is None else progress.outages
+    progress = replace(progress, slot=slot, outages=outages)
     return enter(Arming(progress=progress, slot=slot, lists=priority_lists(progress, slot)), detail)
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 from msgspec.structs import replace
-from random_walks import PRIORITY, set_to
+from random_walks import PRIORITY, answer, set_to
 from upgrade_examples import progress
 
+from ocppsec.ocppj.messages import OCPPInterface, SetNetworkProfileResponse
 from ocppsec.upgrades.exchange import (
     DeadlinePassed,
     Note,
@@ -24,6 +25,7 @@ from ocppsec.upgrades.states import (
     AwaitingReset,
     Failed,
     Resetting,
+    WritingProfile,
     decode_state,
     encode_state,
 )
@@ -176,3 +178,17 @@ def test_who_waits_for_its_restart_may_come_back_as_often_as_it_likes():
     for _ in range(MOST_RETURNS * 3):
         state, _ = decide(state, StationConnected(1))
     assert isinstance(state, AwaitingBoot)
+
+
+def test_who_was_waited_for_through_many_restarts_is_excused_in_its_switch():
+    """Outages before the switch use none of those that it has; those in it count on."""
+    state = WritingProfile(
+        progress=progress(outages=MOST_OUTAGES), slots=(2,), interfaces=(OCPPInterface.WIRED0,)
+    )
+    armed, _ = decide(state, answer(SetNetworkProfileResponse, status="Accepted"))
+    assert isinstance(armed, Arming)
+    assert armed.progress.outages == 0
+    switched = replace(WAITING, progress=replace(armed.progress, outages=3, outage=True))
+    again, _ = decide(switched, StationBooted(1))
+    assert isinstance(again, Arming)
+    assert again.progress.outages == 3
