@@ -16,7 +16,7 @@ from typing import Final
 from ocppsec.csms.dry_run import DryRun, dry_run
 from ocppsec.csms.errands.doing import Fleet, is_there
 from ocppsec.csms.errands.kinds import doing_of
-from ocppsec.csms.errors import BadInput
+from ocppsec.csms.errors import BadInput, NotNow
 from ocppsec.csms.held import Busy, Charging, Held, Present
 from ocppsec.csms.late_comers import late_comers
 from ocppsec.events import CampaignStepped, Emit, StoreUnavailable
@@ -252,6 +252,8 @@ class Campaigner:
             return NotBegun(member.identity, "another upgrade is open", busy=True)
         except NotRegistered:
             return Gone(member.identity)
+        except NotNow as error:
+            return NotBegun(member.identity, error.reason, busy=True)
         except BadInput as error:
             return NotBegun(member.identity, error.reason)
         return Begun(member.identity)

@@ -14,7 +14,11 @@ class BadInput(CsmsError):  # noqa: N818
     """What was asked for cannot be."""
 
 
-class Busy(BadInput):
+class NotNow(BadInput):
+    """Our own side is not ready for it; later it can be."""
+
+
+class Busy(NotNow):
     """Something else is being done to the station; later it can be."""
 
 

@@ -9,7 +9,7 @@ from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.generations import Generation
 from ocppsec.certificates.hash_data import CertificateHashData, HashAlgorithm, hash_data
 from ocppsec.certificates.pem import read_certificates, write_chain
-from ocppsec.csms.errors import BadInput
+from ocppsec.csms.errors import BadInput, NotNow
 from ocppsec.csms.session import Session
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
@@ -69,7 +69,7 @@ async def proven(
     objection: Callable[[int, str], Awaitable[str | None]],
     served: Sequence[str],
 ) -> Plan:
-    """*plan* with the root that our doors are believed by; raises `BadInput` when a station could not come in.
+    """*plan* with the root that our doors are believed by; raises `NotNow` when a station could not come in.
 
     *objection* (profile, root PEM) says why not; *served* are the roots (PEM) that lead to what the doors serve.
     Where the operator brings a server certificate under another root, that one has to be in the station first; ours,
@@ -85,7 +85,7 @@ async def proven(
                 plan = _under(plan, root)
                 break
         else:
-            raise BadInput(
+            raise NotNow(
                 f"a station would be sent to profile {profile} in vain: {against}",
                 "ocppsec doctor looks at doors and certificates; nothing was changed at the station",
             )

@@ -10,7 +10,7 @@ import pytest
 from ocppsec.certificates.hash_data import CertificateHashData
 from ocppsec.csms.campaigner import Campaigner, UnknownCampaign
 from ocppsec.csms.dry_run import facts_of
-from ocppsec.csms.errors import BadInput, Busy
+from ocppsec.csms.errors import BadInput, Busy, NotNow
 from ocppsec.csms.held import Rota
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import Onboarding, Stage, Way
@@ -763,6 +763,26 @@ async def test_one_campaign_at_a_time(fleet):
     await look(fleet, campaigner)
 
     assert await statuses(fleet, second) == {"CP1": "running"}
+
+
+async def test_our_own_doors_are_out_of_order(fleet):
+    """What cannot be begun now for a reason of ours is begun later; what never can is skipped."""
+    await fleet.add("CP1")
+    really = fleet.begin_upgrade
+
+    async def refuses(*given, **more):
+        raise NotNow("its door does not answer")
+
+    fleet.begin_upgrade = refuses
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN))
+    await look(fleet, campaigner)
+    (member,) = await fleet.store.campaign_members(campaign.id)
+    assert (member.status, member.reason) == ("pending", "its door does not answer")
+    fleet.begin_upgrade = really
+    await look(fleet, campaigner, 31)
+
+    assert await statuses(fleet, campaign) == {"CP1": "running"}
 
 
 def test_in_turn_all_of_them():

@@ -13,7 +13,7 @@ from typing import Final
 
 from ocppsec.csms.errands.doing import Fleet, is_there
 from ocppsec.csms.errands.notes import Notes, decode, encode
-from ocppsec.csms.errors import BadInput, Busy, NotConnected
+from ocppsec.csms.errors import BadInput, NotConnected, NotNow
 from ocppsec.events import Emit, ErrandEnded, ErrandStepped, StoreUnavailable
 from ocppsec.link.errors import CallFailed, CallRefused
 from ocppsec.ocppj.errors import OcppError
@@ -176,7 +176,7 @@ class Carried:
         except NotRegistered:
             self._open.pop(held.errand.id, None)  # its row is gone as well
             return None
-        except (NotConnected, Busy):
+        except (NotConnected, NotNow):
             return None
         except BadInput as error:
             return failed(error.reason)

@@ -35,7 +35,7 @@ from ocppsec.upgrades.campaign.happenings import (
     Resume,
     Retry,
 )
-from ocppsec.upgrades.campaign.looking import ACTIVE, look
+from ocppsec.upgrades.campaign.looking import ACTIVE, look, waited_in_vain
 from ocppsec.upgrades.campaign.roster import Roster
 from ocppsec.upgrades.campaign.states import ENDED, UNDER_WAY, CampaignStatus, MemberStatus, Run
 
@@ -65,7 +65,7 @@ def _take(course: Course, event: Event) -> None:
         case Look():
             look(course, event)
         case Begun(identity=identity):
-            course.set(identity, {MemberStatus.STARTING}, status=MemberStatus.RUNNING)
+            course.set(identity, {MemberStatus.STARTING}, status=MemberStatus.RUNNING, waiting_since=None)
         case NotBegun():
             _not_begun(course, event)
         case Ended():
@@ -112,15 +112,19 @@ def _not_begun(course: Course, event: NotBegun) -> None:
     if not event.busy:
         _skip(course, event.identity, event.reason)
         return
-    course.set(
+    since = member.waiting_since or course.now
+    later = course.set(
         event.identity,
         {MemberStatus.STARTING},
         status=MemberStatus.PENDING,
         tries=max(0, member.tries - 1),
         not_before=course.now + timedelta(seconds=BUSY_PAUSE),
-        waiting_since=member.waiting_since or course.now,
+        waiting_since=since,
         reason=event.reason,
     )
+    assert later is not None
+    if (course.now - since).total_seconds() >= course.run.plan.wait.away:
+        waited_in_vain(course, later, event.reason)
 
 
 def _ended(course: Course, event: Ended) -> None:

@@ -18,7 +18,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class NotBegun:
-    """*busy*: the station is being changed already, it may be begun later.  Otherwise never: *reason* says why."""
+    """*busy*: it may be begun later, when what *reason* says is over.  Otherwise never."""
 
     identity: str
     reason: str

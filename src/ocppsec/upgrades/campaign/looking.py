@@ -65,6 +65,14 @@ def _close(course: Course) -> None:
         course.effects.append(Note("closed", f"no more late comers: it is {until:%Y-%m-%d %H:%M} UTC%z"))
 
 
+def waited_in_vain(course: Course, member: Member, why: str) -> None:
+    """What nobody could begin within bounds ends as away, with the reason."""
+    status, reason = MemberStatus.AWAY, f"{why} all the time it was waited for"
+    if member.tries:
+        status, reason = MemberStatus.FAILED, f"to be tried again, but {reason}; {member.reason}"
+    course.set(member.identity, _PENDING, status=status, reason=reason, ended_at=course.now)
+
+
 class _Beginning:
     """Who is begun in this look.  In order, and only as far as there is room."""
 
@@ -143,17 +151,12 @@ class _Beginning:
         return None
 
     def _wait_for(self, member: Member, why: str) -> None:
-        """Within bounds: what nobody can begin ends as away, with the reason."""
         now, wait = self._course.now, self._plan.wait
         since = member.waiting_since or now
-        if (now - since).total_seconds() < (wait.charging if why == _CHARGING else wait.away):
-            if member.waiting_since is None or member.reason != why:
-                self._course.set(member.identity, _PENDING, waiting_since=since, reason=why)
-            return
-        status, reason = MemberStatus.AWAY, f"{why} all the time it was waited for"
-        if member.tries:
-            status, reason = MemberStatus.FAILED, f"to be tried again, but {reason}; {member.reason}"
-        self._course.set(member.identity, _PENDING, status=status, reason=reason, ended_at=now)
+        if (now - since).total_seconds() >= (wait.charging if why == _CHARGING else wait.away):
+            waited_in_vain(self._course, member, why)
+        elif member.waiting_since is None or member.reason != why:
+            self._course.set(member.identity, _PENDING, waiting_since=since, reason=why)
 
     def _begin(self, member: Member) -> None:
         course = self._course
@@ -164,7 +167,6 @@ class _Beginning:
             tries=member.tries + 1,
             reason="",
             not_before=None,
-            waiting_since=None,
             began_at=course.now,
             ended_at=None,
         )

@@ -396,6 +396,36 @@ def test_busy_after_all():
     assert campaign.members["CP0"].tries == 1
 
 
+@pytest.mark.parametrize("tries", [0, 1])
+def test_what_cannot_be_begun_now_is_waited_for_within_bounds(tries):
+    """A door of ours that is out of order costs no station its turn, and none waits for it for ever."""
+    campaign = Campaign(1, wait={"away": 100}, retry={"failed": 1, "pause": 1})
+    if tries:
+        campaign.look()
+        campaign.end("CP0", Outcome.FAILED, "refused")
+        campaign.now += timedelta(seconds=1)
+    for _ in range(10):
+        campaign.happens(Look(present={"CP0"}, busy=set()))
+        campaign.happens(NotBegun("CP0", "our door does not answer", busy=True))
+        campaign.now += timedelta(seconds=30)
+    campaign.look()
+
+    assert campaign.status("CP0") is (Member.FAILED if tries else Member.AWAY)
+    assert "our door does not answer all the time" in campaign.members["CP0"].reason
+    assert campaign.members["CP0"].tries == tries
+    assert campaign.run.status is Status.DONE
+
+
+def test_begun_after_all():
+    """Who could be begun in the end has not waited: a later try waits anew."""
+    campaign = Campaign(1, wait={"away": 100})
+    campaign.happens(Look(present={"CP0"}, busy=set()))
+    campaign.happens(NotBegun("CP0", "our door does not answer", busy=True))
+    assert campaign.look(31) == ["CP0"]
+
+    assert campaign.members["CP0"].waiting_since is None
+
+
 def test_cannot_be_begun():
     """What cannot be begun for good is skipped with the reason."""
     campaign = Campaign(1)
