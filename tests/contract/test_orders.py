@@ -121,6 +121,17 @@ async def test_the_ca_is_to_be_told_what_is_unused_or_revoked(store):
     assert [each.id for each in await store.orders_to_revoke(limit=9)] == ["order-2"]
 
 
+async def test_what_was_issued_and_is_in_no_record_is_to_be_revoked_after_a_while(store):
+    """Its station was removed just then, or the store was away: nobody will take it any more."""
+    await ended(store, 1, state=OrderState.ISSUED, fingerprint="f" * 64)
+    await ended(store, 2, state=OrderState.ISSUED, fingerprint="e" * 64)
+    await store.add_certificate(certificate())
+    assert await store.orders_to_revoke(limit=9) == []
+    assert await store.orders_to_revoke(limit=9, untaken_before=NOW) == []
+    later = NOW + timedelta(seconds=1)
+    assert [each.id for each in await store.orders_to_revoke(limit=9, untaken_before=later)] == ["order-2"]
+
+
 async def test_a_removed_station_leaves_its_orders(store):
     """Its certificates are revoked, and the CA has to hear of that."""
     await ended(store, 1, state=OrderState.ISSUED, fingerprint="f" * 64)

@@ -428,13 +428,13 @@ async def desk(store):
     """Makes the desk of one process after the other."""
     opened = []
 
-    def make(settings, events=None):
+    def make(settings, events=None, now=lambda: datetime.now(UTC)):
         issuer = open_foreign(
             settings,
             store,
             lifetime=timedelta(days=90),
             emit=(events if events is not None else []).append,
-            now=lambda: datetime.now(UTC),
+            now=now,
         )
         opened.append(issuer)
         return issuer
@@ -482,6 +482,24 @@ async def test_killed_between_the_answer_and_the_record(est, desk, store):
     await again.recover()
     assert await again.issue(approved, csr, identity=IDENTITY) == first
     assert len(server.heard) == 1
+
+
+async def test_an_answer_that_nobody_takes_is_revoked_there(vault, desk, store):
+    """The station was removed while the CA signed: told after an hour, and never given to anybody."""
+    server, settings = vault
+    moment = datetime.now(UTC)
+    issuer = desk(settings, now=lambda: moment)
+    approved, csr = of(new_order())
+    first = await issuer.issue(approved, csr, identity=IDENTITY)
+    await issuer.tell()
+    assert server.revoked == []
+    moment += timedelta(hours=1, minutes=1)
+    await issuer.tell()
+    assert [int(serial.replace(":", ""), 16) for serial in server.revoked] == [
+        first.certificate.serial_number
+    ]
+    second = await issuer.issue(approved, csr, identity=IDENTITY)
+    assert second.fingerprint != first.fingerprint
 
 
 async def test_two_at_once_for_one_key_get_one_certificate(est, desk):

@@ -48,6 +48,8 @@ from ocppsec.registry.store import RegistryError, Store, Superseded
 _LOOK_SECONDS = 300.0
 """So often a CA that could not be told of a revocation is tried again."""
 _AT_ONCE = 50
+_TAKEN_WITHIN = timedelta(hours=1)
+"""After that an answer that is in no record is nobody's."""
 _MOST_RECOVERED = 10_000
 
 
@@ -88,6 +90,7 @@ class ForeignIssuer:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._revoked = asyncio.Event()
         self._complained: set[str] = set()
+        self._since = now()
         self._undecided: dict[str, SigningOrder] = {}
         """By key: the CA wants to be asked for these again."""
 
@@ -150,7 +153,7 @@ class ForeignIssuer:
     async def _taken_before(self, order: Order) -> Issued | None:
         """An answer for this very key that arrived just before a crash."""
         row = await self._store.order_for_key(order.approved.public_key_sha256)
-        if row is None or row.certificate is None:
+        if row is None or row.certificate is None or row.revocation:
             return None
         try:
             return self._judged((read_certificate(row.certificate),), order)
@@ -234,7 +237,10 @@ class ForeignIssuer:
     # -- revocation -------------------------------------------------------------------------------------
     async def tell(self) -> None:
         """Each once; where the CA cannot be reached, again at the next look."""
-        for row in await self._store.orders_to_revoke(limit=_AT_ONCE):
+        now = self._now()
+        # What an earlier process was given is taken up soon after the start, or never.
+        untaken = now - _TAKEN_WITHIN if now - self._since > _TAKEN_WITHIN else None
+        for row in await self._store.orders_to_revoke(limit=_AT_ONCE, untaken_before=untaken):
             if row.certificate is not None:
                 await self._tell_one(row, read_certificate(row.certificate))
 

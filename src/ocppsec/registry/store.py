@@ -326,8 +326,13 @@ class Store(Protocol):
     async def order_for_key(self, public_key_sha256: str) -> SigningOrder | None:
         """The newest that got a certificate for this key."""
 
-    async def orders_to_revoke(self, *, limit: int) -> list[SigningOrder]:
-        """Those whose CA was not told yet: certificates that were not taken, or were taken and are revoked."""
+    async def orders_to_revoke(
+        self, *, limit: int, untaken_before: datetime | None = None
+    ) -> list[SigningOrder]:
+        """Those whose CA was not told yet: certificates that were not taken, or were taken and are revoked.
+
+        Also those that were issued before *untaken_before*, and still are in no record.
+        """
 
     async def set_order_revocation(self, order_id: str, words: str) -> None: ...
 

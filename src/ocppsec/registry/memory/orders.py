@@ -1,6 +1,7 @@
 """Orders at other CAs, in memory."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory.certificates import Certificates
@@ -51,17 +52,22 @@ class Orders(Certificates):
         issued = await self.orders(state=OrderState.ISSUED, limit=len(self._orders))
         return next((each for each in issued if each.public_key_sha256 == public_key_sha256), None)
 
-    async def orders_to_revoke(self, *, limit: int) -> list[SigningOrder]:
+    async def orders_to_revoke(
+        self, *, limit: int, untaken_before: datetime | None = None
+    ) -> list[SigningOrder]:
         self._check_open()
-        return [each for each in self._orders.values() if self._to_revoke(each)][: max(0, limit)]
+        found = [each for each in self._orders.values() if self._to_revoke(each, untaken_before)]
+        return found[: max(0, limit)]
 
-    def _to_revoke(self, order: SigningOrder) -> bool:
+    def _to_revoke(self, order: SigningOrder, untaken_before: datetime | None) -> bool:
         if order.revocation:
             return False
         taken = self._certificates.get(order.fingerprint or "")
-        return order.state is OrderState.UNUSED or (
-            taken is not None and taken.state is CertificateState.REVOKED
-        )
+        if taken is not None:
+            return taken.state is CertificateState.REVOKED
+        if order.state is OrderState.ISSUED and order.ended_at is not None and untaken_before is not None:
+            return order.ended_at < untaken_before
+        return order.state is OrderState.UNUSED
 
     async def set_order_revocation(self, order_id: str, words: str) -> None:
         self._check_open()

@@ -1,5 +1,6 @@
 """Orders at other CAs, in SQL."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
@@ -50,13 +51,25 @@ async def for_key(connection: AsyncConnection, public_key_sha256: str) -> Signin
     return next(iter(await _orders(connection, chosen)), None)
 
 
-async def to_revoke(connection: AsyncConnection, limit: int) -> list[SigningOrder]:
-    revoked = certificates.c.state == CertificateState.REVOKED
+async def to_revoke(
+    connection: AsyncConnection, limit: int, untaken_before: datetime | None
+) -> list[SigningOrder]:
+    wanted = [
+        table.c.state == OrderState.UNUSED,
+        certificates.c.state == CertificateState.REVOKED,
+    ]
+    if untaken_before is not None:
+        wanted.append(
+            and_(
+                table.c.state == OrderState.ISSUED,
+                table.c.ended_at < untaken_before,
+                certificates.c.fingerprint.is_(None),
+            )
+        )
     chosen = (
         select(*_COLUMNS)
-        .outerjoin(certificates, and_(certificates.c.fingerprint == table.c.fingerprint, revoked))
-        .where(table.c.revocation == "")
-        .where(or_(table.c.state == OrderState.UNUSED, certificates.c.fingerprint.is_not(None)))
+        .outerjoin(certificates, certificates.c.fingerprint == table.c.fingerprint)
+        .where(table.c.revocation == "", or_(*wanted))
         .order_by(table.c.number)
         .limit(max(0, limit))
     )

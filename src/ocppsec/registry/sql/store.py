@@ -334,8 +334,10 @@ class SqlStore:
     async def order_for_key(self, public_key_sha256: str) -> SigningOrder | None:
         return await self._read(orders.for_key, public_key_sha256)
 
-    async def orders_to_revoke(self, *, limit: int) -> list[SigningOrder]:
-        return await self._read(orders.to_revoke, limit)
+    async def orders_to_revoke(
+        self, *, limit: int, untaken_before: datetime | None = None
+    ) -> list[SigningOrder]:
+        return await self._read(orders.to_revoke, limit, untaken_before)
 
     async def set_order_revocation(self, order_id: str, words: str) -> None:
         await self._write(None, orders.set_revocation, order_id, words)
