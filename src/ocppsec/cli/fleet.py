@@ -53,6 +53,7 @@ class Wanted:
     report: Path | None
     each: bool = False
     meter: float = 0.0
+    source: str | None = None
 
 
 def run(wanted: Wanted) -> None:
@@ -63,6 +64,7 @@ def run(wanted: Wanted) -> None:
         roots=tuple(pem_in(root) for root in wanted.roots),
         traits=replace(traits_of(wanted.organization, wanted.edition), meter_seconds=wanted.meter),
         pace=wanted.pace,
+        source=wanted.source,
         state=wanted.state.expanduser() if wanted.state else None,
     )
     os.umask(0o077)

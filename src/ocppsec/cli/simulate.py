@@ -120,6 +120,9 @@ def sim_fleet(
             min=0, metavar="S", help="Charge all the time, with a TransactionEvent every S seconds."
         ),
     ] = 0.0,
+    source: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Connect from this address of the machine.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The report in JSON.")] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report there too, in JSON.")
@@ -156,5 +159,6 @@ def sim_fleet(
             report=report,
             each=each,
             meter=meter,
+            source=source,
         )
     )

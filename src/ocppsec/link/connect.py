@@ -29,8 +29,9 @@ async def connect(
     limits: Limits | None = None,
     compress: bool = False,
     server_hostname: str | None = None,
+    source: str | None = None,
 ) -> Link:
-    """A link to *url* (``ws://`` or ``wss://``, with the identity in it).
+    """A link to *url* (``ws://`` or ``wss://``, with the identity in it), from the address *source* if given.
 
     Raises `ConnectRefused` for an HTTP answer other than 101, `ConnectFailed` for everything else.
     """
@@ -56,6 +57,8 @@ async def connect(
         options = {"ssl_handshake_timeout": timeout, "ssl_shutdown_timeout": 2.0}
         if server_hostname is not None:
             options["server_hostname"] = server_hostname
+    if source is not None:
+        options["local_addr"] = (source, 0)
     parsed = parse_url(url)
     protocol = make_protocol(listener, limits, url=parsed, headers=sent, timeout=timeout)
     try:

@@ -91,6 +91,8 @@ class StationConfig:
     """How long a second of the device model's waits lasts; tests and demonstrations hurry."""
     reboot_seconds: float = 5.0
     """How long a reboot takes, at pace 1."""
+    source: str | None = None
+    """The address of this machine to connect from; None leaves it to the system."""
     call_timeout: float = 30.0
     ciphers: str | None = None
     """OpenSSL's names for TLS 1.2 suites; None for those of A00.FR.318 and ECDHE with RSA."""

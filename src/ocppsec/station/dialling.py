@@ -126,6 +126,7 @@ async def dial(
             headers=attempt.headers,
             subprotocol=attempt.subprotocol,
             timeout=attempt.config.call_timeout,
+            source=attempt.config.source,
         )
     except ConnectRefused as error:
         event = _REFUSED if error.status in (401, 403) else None

@@ -29,6 +29,8 @@ class Kind:
     traits: Traits = field(default_factory=Traits)
     pace: float = 1.0
     reboot_seconds: float = 5.0
+    source: str | None = None
+    """The address of this machine that all connect from."""
     state: Path | None = None
     """A directory with one for each station; None: what they learn is lost with the process."""
 
@@ -44,6 +46,7 @@ class Kind:
             traits=self.traits,
             pace=self.pace,
             reboot_seconds=self.reboot_seconds,
+            source=self.source,
         )
 
     def memory(self, member: Member) -> Memory:

@@ -1,10 +1,12 @@
 """Why no connection came about, in words."""
 
+import asyncio
 import ssl
 
 import pytest
 
-from ocppsec.link.connect import tls_reason
+from ocppsec.link.connect import connect, tls_reason
+from ocppsec.link.errors import ConnectFailed
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,19 @@ from ocppsec.link.connect import tls_reason
 def test_a_reason_for_every_failed_handshake(error, says):
     """A server that is killed within a handshake is a failed connection with words, not a crash."""
     assert says in tls_reason(error)
+
+
+async def test_from_an_address_of_choice():
+    """A machine with several addresses connects from the one it is told to."""
+    seen = []
+
+    async def hang_up(_reader, writer):
+        seen.append(writer.get_extra_info("peername")[0])
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(ConnectFailed):
+            await connect(f"ws://127.0.0.1:{port}/x", None, new_id=str, source="127.66.0.9", timeout=5)
+    assert seen == ["127.66.0.9"]
