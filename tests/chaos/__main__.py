@@ -5,18 +5,22 @@ import asyncio
 import sys
 import tempfile
 import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import killed
-from course import run
+from course import Told, run
 
 
 def main():
     arguments = argparse.ArgumentParser(prog="python -m tests.chaos")
     arguments.add_argument("--seeds", type=int, default=20, help="so many, from --from on")
     arguments.add_argument("--from", type=int, default=0, dest="first")
+    arguments.add_argument("--at-once", type=int, default=1, help="so many in processes of their own")
     arguments.add_argument("--seed", type=int, help="only this one, told in full")
     arguments.add_argument("--killed", type=int, metavar="KILLS", help="a real process, killed -9 so often")
     arguments.add_argument("--stations", type=int, default=50, help="for --killed")
@@ -24,26 +28,41 @@ def main():
     if given.killed is not None:
         sys.exit(kill(given.seed or 0, kills=given.killed, stations=given.stations))
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
-    failed = []
-    for seed in seeds:
-        with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
-            told = asyncio.run(run(seed, Path(directory)))
-        verdict = "WRONG" if told.wrong else "good"
-        print(
-            f"seed {seed}: {verdict}, {len(told.faults)} faults, {told.kills} kills, {told.seconds:.1f} s",
-            flush=True,
-        )
-        if told.wrong or given.seed is not None:
-            print("\n".join(f"  {fault}" for fault in told.faults))
-            print(f"  {told.statuses}")
-            print("\n".join(f"  ! {wrong}" for wrong in told.wrong), flush=True)
-        if told.wrong:
-            failed.append(seed)
+    failed, faults, kills = [], Counter(), 0
+    with ProcessPoolExecutor(given.at_once) as pool:
+        for told in (future.result() for future in as_completed([pool.submit(play, seed) for seed in seeds])):
+            verdict = "WRONG" if told.wrong else "good"
+            print(
+                f"seed {told.seed}: {verdict}, {len(told.faults)} faults, {told.kills} kills, {told.seconds:.1f} s",
+                flush=True,
+            )
+            if told.wrong or given.seed is not None:
+                print("\n".join(f"  {fault}" for fault in told.faults))
+                print(f"  {told.statuses}")
+                print("\n".join(f"  . {line}" for line in told.stories))
+                print("\n".join(f"  ! {wrong}" for wrong in told.wrong), flush=True)
+            failed += [told.seed] if told.wrong else []
+            faults += Counter(fault.split()[0] for fault in told.faults)
+            kills += told.kills
+    print(
+        f"{faults.total()} faults: " + ", ".join(f"{number} {kind}" for kind, number in faults.most_common())
+    )
     print(
         f"{len(seeds) - len(failed)} of {len(seeds)} seeds good"
         + (f"; again with: --seed {failed[0]}" if failed else "")
     )
     sys.exit(bool(failed))
+
+
+def play(seed):
+    with tempfile.TemporaryDirectory(prefix="chaos-") as directory:
+        try:
+            return asyncio.run(run(seed, Path(directory)))
+        except Exception as error:
+            told = "".join(traceback.format_exception(error)).splitlines()
+            return Told(
+                seed=seed, seconds=0, faults=[], kills=0, statuses={}, wrong=[repr(error)], stories=told
+            )
 
 
 def kill(seed, *, kills, stations):
@@ -55,4 +74,5 @@ def kill(seed, *, kills, stations):
     return bool(wrong)
 
 
-main()
+if __name__ == "__main__":
+    main()

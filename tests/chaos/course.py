@@ -1,6 +1,7 @@
 """One campaign 1→3 over a small fleet while things break, and what has to be true in the end."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from watch import Watch
 from world import world
 
 from ocppsec.csms.errors import BadInput
+from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.store import RegistryError
 from ocppsec.upgrades.campaign.happenings import Resume, Retry
 from ocppsec.upgrades.campaign.plan import read_plan
@@ -54,7 +56,11 @@ PLAN = read_plan(
         "wait": {"away": 5},
     }
 )
-PATIENCE = 90.0
+PATIENCE = 240.0
+RATION = 45.0
+"""Seconds; so many requests in so short a time are no certificate's worth, and here hours are minutes."""
+TROUBLE = 8.0
+"""Seconds of trouble for renewals; those of who is unable never come to an end."""
 
 
 @dataclass
@@ -65,6 +71,7 @@ class Told:
     kills: int
     statuses: dict
     wrong: list
+    stories: list
 
 
 async def run(seed, directory):
@@ -90,9 +97,14 @@ async def run(seed, directory):
             statuses = {one.identity: (one.status, one.reason) for one in await members(made, campaign)}
             if all(statuses[identity][0] == "done" for identity in able) or again == 3:
                 break
+            if any("too-many-requests" in reason for _, reason in statuses.values()):
+                await asyncio.sleep(RATION)
             await tell(made, campaign, Retry())
         faults.quiet = True
         wrong += await judge(made, able, statuses)
+        if not wrong and faults.choose("renews", [True, False]):
+            wrong += await renew(made, faults, able, statuses)
+        wrong += await ledger(made, everybody)
         wrong += watch.broken
         wrong += [f"bug: {context.get('message')}: {context.get('exception')!r}" for context in made.bugs]
     return Told(
@@ -101,14 +113,15 @@ async def run(seed, directory):
         faults=faults.told,
         kills=made.kills,
         statuses={identity: status for identity, (status, _) in statuses.items()},
-        wrong=wrong,
+        wrong=list(dict.fromkeys(wrong)),
+        stories=watch.stories(wrong),
     )
 
 
 async def judge(made, able, statuses):
     wrong = []
     for identity, (status, reason) in statuses.items():
-        station = await made.store.station(identity)
+        station = await patiently(lambda identity=identity: made.store.peek("station", identity))
         if status != "done" and not reason:
             wrong.append(f"{identity} ended as {status} without a reason")
         if status in ("pending", "starting", "running"):
@@ -120,9 +133,77 @@ async def judge(made, able, statuses):
     return wrong
 
 
+# -- renewals -----------------------------------------------------------------------------------------------
+async def renew(made, faults, able, statuses):
+    """All certificates anew, while things break; who is able has to be seen with a new one in the end."""
+    there = [identity for identity, (status, _) in statuses.items() if status == "done"]
+    old = {identity: await in_force(made, identity) for identity in there}
+    faults.fill()
+    faults.quiet = False
+    for identity in there:
+        await anyhow(lambda identity=identity: made.csms.renewer.renew(identity))
+    until = time.monotonic() + TROUBLE
+    while time.monotonic() < until and not await renewed(made, old):
+        await asyncio.sleep(0.1)
+    faults.quiet = True
+    must = {identity: fingerprint for identity, fingerprint in old.items() if identity in able}
+    until = time.monotonic() + PATIENCE
+    while not await renewed(made, must):
+        if time.monotonic() > until:
+            stand = [
+                await patiently(lambda one=one: made.store.peek("renewals", one, limit=1)) for one in must
+            ]
+            return [
+                f"not renewed: {row.identity} {row.step}: {row.reason}"
+                for rows in stand
+                for row in rows
+                if row.open
+            ]
+        for identity, old_one in must.items():  # begun before an outage kept nothing: a person asks again
+            if not await renewed(made, {identity: old_one}) and made.csms.renewer.open(identity) is None:
+                await anyhow(lambda identity=identity: made.csms.renewer.renew(identity))
+        await asyncio.sleep(0.1)
+    return []
+
+
+async def renewed(made, old):
+    return all([await in_force(made, identity) not in (None, before) for identity, before in old.items()])
+
+
+async def in_force(made, identity):
+    records = await patiently(lambda: made.store.peek("certificates", identity))
+    return next((one.fingerprint for one in records if one.state == CertificateState.ACTIVE), None)
+
+
+async def anyhow(ask):
+    with contextlib.suppress(BadInput, RegistryError):
+        await ask()
+
+
+async def ledger(made, everybody):
+    """Nothing was done twice with harm, and nothing is left open."""
+    wrong = []
+    for identity in everybody:
+        records = await patiently(lambda identity=identity: made.store.peek("certificates", identity))
+        active = [one for one in records if one.state == CertificateState.ACTIVE]
+        if len(active) > 1:
+            wrong.append(f"{identity} has {len(active)} certificates in force")
+        upgrades = await patiently(lambda identity=identity: made.store.peek("upgrades", identity))
+        wrong += [
+            f"{identity}: upgrade {one.id} failed without a reason"
+            for one in upgrades
+            if one.status == "failed" and not one.reason
+        ]
+    wrong += [
+        f"{one.identity}: upgrade {one.id} is open still"
+        for one in await patiently(lambda: made.store.peek("open_upgrades"))
+    ]
+    return wrong
+
+
 # -- through all the outages -------------------------------------------------------------------------------
 async def members(made, campaign):
-    return await patiently(lambda: made.store.campaign_members(campaign))
+    return await patiently(lambda: made.store.peek("campaign_members", campaign))
 
 
 async def tell(made, campaign, command):
@@ -135,7 +216,7 @@ async def tell(made, campaign, command):
 async def until_ended(made, campaign):
     until_then = time.monotonic() + PATIENCE
     while time.monotonic() < until_then:
-        found = await patiently(lambda: made.store.campaign(campaign))
+        found = await patiently(lambda: made.store.peek("campaign", campaign))
         if found.ended_at is not None:
             return True
         if found.status == "stopped":

@@ -5,13 +5,30 @@ from random import Random
 
 from ocppsec.registry.store import StoreUnavailable
 
+MOST = {
+    "cut": 8,  # at an event of the CSMS or of the station
+    "break": 8,  # before a message arrives, or after it left
+    "answer": 8,  # lost, late or doubled
+    "outage": 8,  # of the database
+    "kill": 4,
+    "reboot": 3,
+    "refusal": 2,
+    "lie": 2,
+    "twice": 2,
+    "unreachable": 3,
+}
+"""How many of each kind a purse may hold.  Each seed fills its own, so that one has four kills and another none."""
+
 
 class Faults:
     """A seed and a purse of faults; empty, all goes well."""
 
-    def __init__(self, seed, *, cuts=12, kills=2, outages=6):
+    def __init__(self, seed, **purse):
         self.seed = seed
-        self.left = Counter(cut=cuts, kill=kills, outage=outages)
+        drawn = Random(f"{seed}/purse")
+        self.left = Counter({kind: purse.get(kind, drawn.randint(0, most)) for kind, most in MOST.items()})
+        self._zeal = drawn.choice([0.3, 0.6, 1.0])
+        """Low: faults come late in the course too."""
         self.quiet = False
         self.told = []
         """Every fault, in the order they came, for who has to understand a failing seed."""
@@ -23,11 +40,16 @@ class Faults:
         if self.quiet or self.left[kind] <= 0:
             return False
         point = f"{self.seed}/{kind}/{where}/{self._seen[where]}"
-        if Random(point).random() >= chance:
+        if Random(point).random() >= chance * self._zeal:
             return False
         self.left[kind] -= 1
         self.told.append(f"{kind} at {where} #{self._seen[where]}")
         return True
+
+    def fill(self):
+        """The purse once more, for the next part of the course."""
+        drawn = Random(f"{self.seed}/purse again")
+        self.left = Counter({kind: drawn.randint(0, most) for kind, most in MOST.items()})
 
     def choose(self, where, options):
         return Random(f"{self.seed}/choose/{where}").choice(options)
@@ -53,6 +75,12 @@ class FaultyStore:
     async def close(self):
         await self._inner.close()
 
+    async def peek(self, name, *arguments, **more):
+        """For the judge: asked past the faults, and no passing of anybody."""
+        if self.dead:
+            raise StoreUnavailable("chaos: killed")
+        return await getattr(self._inner, name)(*arguments, **more)
+
     def __getattr__(self, name):
         really = getattr(self._inner, name)
 
@@ -70,7 +98,7 @@ class FaultyStore:
         """True when the change is to be made and its answer lost."""
         if self.dead:
             raise StoreUnavailable("chaos: killed")
-        if self._away > 0:
+        if self._away > 0 and not self._faults.quiet:
             self._away -= 1
             raise StoreUnavailable("chaos: locked")
         if not self._faults.strikes("outage", f"store {name}", 0.04):

@@ -31,7 +31,7 @@ def test_a_seed_replays():
     """The same seed breaks the same things at the same points, another seed others; the purse is finite."""
 
     def struck(seed):
-        faults = Faults(seed, cuts=5)
+        faults = Faults(seed, cut=5)
         for number in range(200):
             faults.strikes("cut", f"place {number % 7}", 0.2)
         return faults.told
@@ -43,7 +43,7 @@ def test_a_seed_replays():
 
 async def test_the_store_is_away():
     """A locked store has done nothing; one whose answer is lost has; a dead one does nothing ever."""
-    faults, inner = Faults(0, outages=50), MemoryStore()
+    faults, inner = Faults(0, outage=50), MemoryStore()
     faults.strikes = lambda kind, where, chance: True
     store = FaultyStore(inner, faults, Watch())
     for how, done in (("locked", 0), ("lost", 1)):

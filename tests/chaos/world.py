@@ -14,10 +14,12 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from faults import FaultyStore
+from wire import Wire
 
 from ocppsec.csms import planning
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.configuration import Configuration, default_doors
+from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.service import Csms
 from ocppsec.registry.open import open_store
 from ocppsec.station.conduct import Conduct
@@ -25,10 +27,19 @@ from ocppsec.station.config import StationConfig, Traits
 from ocppsec.station.manners import with_manners
 from ocppsec.station.memory import PassingMemory
 from ocppsec.upgrades.plan import Deadlines, Plan
+from ocppsec.upgrades.renewal import Terms
 
 PACE = 0.02
 TRAITS = Traits(back_off_minimum=5, back_off_range=5, back_off_repeats=1, connection_attempts=2)
-DEADLINES = Deadlines(step=10, report=1, csr=2, signing=3, boot=1.5, scheduled=3, reset_pause=0.3, arrival=1)
+MESSAGE_TIMEOUT = 3
+"""Seconds; a CSMS that answers a BootNotification later than its station waits has told it nothing."""
+DEADLINES = Deadlines(step=20, report=2, csr=4, signing=5, boot=2, scheduled=4, reset_pause=0.3, arrival=2)
+RENEWAL = RenewalSettings(
+    terms=Terms(
+        message=MESSAGE_TIMEOUT, csr=4, signing=5, reconnect=2, handshake=4, back_off=0.3, longest_back_off=1
+    ),
+    check_seconds=0.3,
+)
 
 
 class World:
@@ -53,6 +64,8 @@ class World:
             hostname="localhost",
             organization="CSO",
             boot_seconds=5,
+            upgrade_deadlines=DEADLINES,
+            renewal=RENEWAL,
         )
         self.store = FaultyStore(await open_store(self.directory / "ocppsec.db"), self.faults, self.watch)
         self.csms = Csms(configuration, self.store, emit=self._event)
@@ -119,13 +132,20 @@ class World:
             model=" ".join(manners)[:20] or "sound",  # as long as BootNotification has room for
         )
         right = Conduct(config=config, clock=lambda: datetime.now(UTC))
-        conduct = with_manners(right, manners)
+        wire = Wire(identity, self.faults)
+        conduct = wire.around(with_manners(right, manners))
         if not manners:
             self.watch.honest.add(identity)
+
+        def observe(happening):
+            wire.observe(happening)
+            self.watch.lived(identity, happening)
+            self._strike(f"{type(happening).__name__} {identity}", identity)
+
         station = conduct.station(
             PassingMemory(),
             random=random.Random(f"{self.faults.seed}/{identity}").random,
-            observe=lambda happening: self._strike(f"{type(happening).__name__} {identity}", identity),
+            observe=observe,
         )
         self.stations[identity] = station
         self._spawn(station.run())
@@ -143,7 +163,7 @@ async def world(directory, faults, watch):
     made = World(directory, faults, watch)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: made.bugs.append(context))
-    impatient = partial(Plan, message_timeout=1, deadlines=DEADLINES)
+    impatient = partial(Plan, message_timeout=MESSAGE_TIMEOUT)
     quiet, faults.quiet = faults.quiet, True
     with mock.patch.object(planning, "Plan", impatient):
         await made.start()
