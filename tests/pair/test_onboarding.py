@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import shutil
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -444,14 +445,14 @@ class Raw:
         self.connection, self._numbers = connection, iter(range(1000))
 
     @classmethod
-    async def dial(cls, house, password=None, *, door=1, identity=IDENTITY):
+    async def dial(cls, house, password=None, *, door=1, identity=IDENTITY, context=None):
         headers = {}
         if password is not None:
             secret = base64.b64encode(f"{identity}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {secret}"
         url = f"{house.csms.url_for(door)}/{identity}"
         connection = await websockets.connect(
-            url, subprotocols=["ocpp2.0.1"], additional_headers=headers, ping_interval=None
+            url, subprotocols=["ocpp2.0.1"], additional_headers=headers, ping_interval=None, ssl=context
         )
         return cls(connection)
 
@@ -650,6 +651,8 @@ async def test_what_may_be_said_in_pending(new_house):
     assert await house.store.security_events(IDENTITY) == []
     assert await house.store.certificates(IDENTITY) == []
     assert (await raw.boot())["status"] == "Pending"
+    station = await house.store.station(IDENTITY)
+    assert (station.observed, station.registered_at, station.floor) == (None, None, 1)
     await raw.connection.close()
 
 
@@ -917,3 +920,75 @@ async def test_strangers_make_us_ask_nobody(new_house):
         await house.until(lambda: house.told("connection-refused", identity=IDENTITY))
         await house.until(lambda: house.told("connection-refused", identity="CP9"))
         assert asked == []
+
+
+def client(house, certificate, directory):
+    """A TLS context that shows *certificate* and trusts the house."""
+    context = ssl.create_default_context(cadata=house.csms.authority.root_pem)
+    file = directory / "client.pem"
+    file.write_bytes(certificate.key_pem + certificate.chain_pem.encode())
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_a_root_that_is_not_shown_is_not_installed(new_house, tmp_path):
+    """Accepted is a hint: without the root among what it shows it is asked for no request, and that is told."""
+    house = await new_house(manufacturers=(maker(),))
+    await house.expect("certificate")
+    raw = await Raw.dial(house, door=3, context=client(house, MAKER.station_certificate(SERIAL), tmp_path))
+    await raw.boot()
+    await raw.answer("SetVariables", set_password("Accepted"))
+    await raw.answer("InstallCertificate", {"status": "Accepted"})
+    await raw.answer("GetInstalledCertificateIds", {"status": "NotFound"})
+
+    await house.until(lambda: house.told("onboarding-stuck"))
+
+    assert "shows no such root" in (await house.csms.onboarding.find(IDENTITY)).reason
+    assert "given-root" not in house.steps()
+    assert await house.store.renewals(IDENTITY) == []
+    await raw.connection.close()
+
+
+async def test_who_has_a_manufacturers_certificate_may_not_try_names(new_house, tmp_path):
+    """It proves no station of ours: many names from one address are slowed, as with passwords."""
+    house = await new_house(manufacturers=(maker(),))
+    context = client(house, MAKER.station_certificate(SERIAL), tmp_path)
+    answers = [await refused(Raw.dial(house, door=3, context=context, identity=f"X{n}")) for n in range(53)]
+    assert answers[0] == (404, "unknown-station")
+    assert answers[-1] == (429, "too-many-failures")
+
+
+async def test_new_server_certificates_change_nothing_for_who_is_allowed(new_house):
+    """A door with a new context still lets the expired certificate reach admission, and an old one never."""
+    house = await new_house()
+    certificate, _ = await house.with_expired()
+    await house.csms.allowances.give(IDENTITY, HOUR)
+    assert await house.csms.server_certificates.reload()
+
+    house.station(door=3, certificate=certificate)
+
+    await house.until(lambda: house.told("station-pending"))
+    assert not house.told("handshake-failed")
+    await house.csms.allowances.withdraw(IDENTITY)
+    assert await house.csms.server_certificates.reload()
+    await house.until(lambda: house.told("handshake-failed"))
+
+
+async def test_a_disputed_connection_has_to_show_that_it_lives(new_house):
+    """A dead one does not shut its own station out: it is pinged when somebody else comes."""
+    house = await new_house()
+    expected = await house.expect("password")
+    first = await Raw.dial(house, expected.password)
+    await first.boot()
+    link = house.csms._sessions.get(IDENTITY).link
+    heard = link.last_heard
+    assert (await refused(Raw.dial(house, expected.password)))[1] == "onboarding-in-use"
+    await house.until(lambda: link.last_heard > heard)  # a pong
+    assert house.csms.connection(IDENTITY) is not None
+    link.pinged, link.last_heard = True, heard - 30  # it was asked, half a minute ago
+
+    assert (await refused(Raw.dial(house, expected.password)))[1] == "onboarding-in-use"
+
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    again = await Raw.dial(house, expected.password)
+    await again.connection.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from ocppsec.csms.sessions import Sessions
 from ocppsec.events import ApplicationFailed, Event
 from ocppsec.ocppj.connection import CallReceived
 from ocppsec.ocppj.errors import ErrorCode, LocalError, RemoteError
+from ocppsec.profiles.onboarding import Pending
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.store import StoreUnavailable
 
@@ -73,6 +74,12 @@ class Security:
 
     def ready(self, session: Session) -> None:
         self.asked.append("ready")
+
+    def held(self, session: Session) -> None:
+        self.asked.append("held")
+
+    def awaits_request(self, session: Session) -> bool:
+        return session.identity == "WAITS"
 
 
 class StoreIsDown(Security):
@@ -291,3 +298,61 @@ async def test_what_a_station_says_of_charging_is_kept() -> None:
     call(session, link, "BootNotification")
     await session.finish()
     assert charging.of("CS001") is None
+
+
+# -- Pending ------------------------------------------------------------------------------------------------
+IN_PENDING = replace(FACTS, pending=Pending.EXPIRED, pending_until=NOW)
+
+
+async def test_whoever_is_kept_in_pending_is_not_accepted() -> None:
+    """Registered, on its profile, and yet it may not speak; it may be called once it was told."""
+    session, link, _, _ = open_session(IN_PENDING)
+    assert not session.accepted
+    assert not session.may_be_called
+
+    call(session, link, "Heartbeat")
+
+    assert link.refusals == {"1": ErrorCode.SECURITY_ERROR}
+    session.hold()
+    assert session.may_be_called
+    assert not session.accepted
+
+
+@pytest.mark.parametrize(
+    ("identity", "held", "asked"),
+    [("WAITS", True, ["sign"]), ("WAITS", False, []), ("CS001", True, [])],
+)
+async def test_a_request_in_pending_has_to_be_asked_for(identity: str, held: bool, asked: list[str]) -> None:
+    """B02.FR.02: SignCertificate, when it was triggered and the station knows where it stands."""
+    later = NOW + timedelta(hours=1)
+    session, link, security, _ = open_session(replace(IN_PENDING, identity=identity, pending_until=later))
+    if held:
+        session.hold()
+
+    call(session, link, "SignCertificate")
+    await asyncio.sleep(0)
+
+    assert security.asked == asked
+    assert bool(link.refusals) is not bool(asked)
+
+
+async def test_the_time_in_pending_ends_the_connection() -> None:
+    """It is dropped when what it was let in for has passed; one that may stay longer is not."""
+    session, link, _, _ = open_session(IN_PENDING)
+    session.hold()
+    await asyncio.sleep(0.01)
+    assert link.closed_with == [1008]
+    session, link, _, _ = open_session(replace(IN_PENDING, pending_until=NOW + timedelta(hours=1)))
+    session.hold()
+    await asyncio.sleep(0.01)
+    assert link.closed_with == []
+
+
+async def test_who_does_not_boot_again_is_called_in_pending() -> None:
+    """Part 4, 5.3: it was accepted before, so it does not know; nothing it says is taken."""
+    later = NOW + timedelta(hours=1)
+    session, _, security, _ = open_session(replace(IN_PENDING, pending_until=later), boot_seconds=0.01)
+    await asyncio.sleep(0.02)
+    assert security.asked == ["held"]
+    assert session.may_be_called
+    assert not session.accepted
