@@ -41,9 +41,10 @@ def commands(text):
 
 def unknown_in(words, known):
     """What in a command line the reference does not know."""
-    for size in (3, 2):
+    for size in (4, 3, 2):
         command = " ".join(words[:size])
-        if command in known and not (size == 2 and f"{command} " in " ".join(known)):
+        is_group = any(other.startswith(f"{command} ") for other in known)
+        if command in known and not is_group:
             options = [word.split("=")[0] for word in words if word.startswith("--")]
             return [option for option in options if option not in known[command]]
     return [" ".join(words)]
