@@ -44,7 +44,7 @@ def unknown_in(words, known):
     for size in (4, 3, 2):
         command = " ".join(words[:size])
         is_group = any(other.startswith(f"{command} ") for other in known)
-        if command in known and not is_group:
+        if command in known and not (is_group and len(words) > size):
             options = [word.split("=")[0] for word in words if word.startswith("--")]
             return [option for option in options if option not in known[command]]
     return [" ".join(words)]
