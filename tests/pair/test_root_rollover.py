@@ -8,7 +8,12 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 
+from ocppsec.certificates.generations import Generation
 from ocppsec.certificates.pem import read_certificates
 from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.errors import BadInput
@@ -385,3 +390,53 @@ async def test_who_trusts_what_is_known(site):
     found = await site.csms.installed.all("CP1")
     assert [one.ours for one in found] == [True, True]
     assert {one.certificate_type for one in found} == {InstallCertificateUse.CSMS_ROOT_CERTIFICATE}
+
+
+async def test_what_one_root_would_refuse_is_not_served(site, monkeypatch):
+    """Rehearsed with each root alone: without the cross certificate those with the old one would be out."""
+    await site.add("TWO")
+    await site.go_to(Phase.DISTRIBUTE)
+    await site.until_nobody_is_in_the_way()
+    monkeypatch.setattr(Generation, "form_signed_by", lambda *_: None)
+    with pytest.raises(BadInput, match="a station would refuse it"):
+        await site.rollover.forward()
+    assert site.rollover.phase is Phase.DISTRIBUTE
+    assert site.csms.authority.root_pem == site.csms.authority.present.root_pem
+    assert (await site.store.open_rollover()).phase == Phase.DISTRIBUTE
+
+
+async def test_each_station_ca_tells_what_it_has_revoked(site):
+    """Two lists meanwhile, and the old one goes on afterwards: others still meet its certificates."""
+    await site.add("CP1", to=3)
+    await site.add("CP2", to=3)
+    old = (await site.in_use("CP1")).fingerprint
+    await site.go_to(Phase.ISSUE)
+    await site.go_to(Phase.ALONE)
+    await site.until_nobody_is_in_the_way()
+    new = (await site.in_use("CP2")).fingerprint
+    name = site.csms.authority.coming.name
+    await site.finish()
+    await site.csms.certificates.revoke(old, "keyCompromise")
+    await site.csms.certificates.revoke(new, "keyCompromise")
+
+    lists = {
+        each: x509.load_der_x509_crl(await site.csms.revocation.list_in_force(each))
+        for each in ("stations", name)
+    }
+    serials = {
+        fingerprint: int((await site.csms.certificates.find(fingerprint)).serial_number, 16)
+        for fingerprint in (old, new)
+    }
+    assert {each: [one.serial_number for one in found] for each, found in lists.items()} == {
+        "stations": [serials[old]],
+        name: [serials[new]],
+    }
+    for fingerprint, each in ((old, "stations"), (new, name)):
+        leaf, issuer = read_certificates((await site.csms.certificates.find(fingerprint)).chain)
+        assert lists[each].is_signature_valid(issuer.public_key())
+        question = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, SHA256()).build()
+        answer = ocsp.load_der_ocsp_response(
+            await site.csms.revocation.answer(question.public_bytes(Encoding.DER))
+        )
+        assert answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
+    assert await site.csms.revocation.list_in_force("stations-00000000") is None

@@ -140,7 +140,9 @@ def load_or_create(
         root_pem=served.root_pem,
         root_sha256=fingerprint(served.root),
         station_issuers_pem=write_chain(tuple(one.hierarchy.stations.certificate for one in trusted)),
-        accepted_by=tuple(one.root_pem for one in (served, other if cross else None) if one is not None),
+        accepted_by=tuple(
+            one.root_pem for one in (served, other if turn.crossed else None) if one is not None
+        ),
         server_ec=ec_files,
         server_rsa=rsa_files,
         notes=(*authority.notes, *servers.notes, *past_notes),
