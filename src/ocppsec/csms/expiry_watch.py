@@ -73,11 +73,19 @@ class ExpiryWatch:
         """Until cancelled."""
         pause = min(max(self._lifetime.total_seconds() / 50, _SHORTEST), _LONGEST)
         while True:
+            look = asyncio.ensure_future(self._look_once())
             try:
-                await self.look()
-            except RegistryError as error:
-                self._emit(StoreUnavailable(doing="looking which certificates end", reason=str(error)))
+                await asyncio.shield(look)
+            except asyncio.CancelledError:
+                await look  # several reads, one behind the other: none is torn out of the store's hands
+                raise
             await asyncio.sleep(pause)
+
+    async def _look_once(self) -> None:
+        try:
+            await self.look()
+        except RegistryError as error:
+            self._emit(StoreUnavailable(doing="looking which certificates end", reason=str(error)))
 
     async def look(self) -> Expiry:
         """Raises `StoreUnavailable`."""
