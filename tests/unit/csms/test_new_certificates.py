@@ -1,13 +1,18 @@
 """The old certificate is good until the station can know that the new one works."""
 
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from ocppsec.csms import new_certificates
 from ocppsec.csms.new_certificates import NewCertificates
+from ocppsec.csms.security import Security
+from ocppsec.csms.sessions import Sessions
 from ocppsec.events import StoreUnavailable
+from ocppsec.ocppj.connection import CallReceived
+from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 
 
@@ -116,3 +121,50 @@ async def test_the_store_is_away(made):
     assert session.closed == [(1011, "try again later")]
     assert [type(event) for event in made.events] == [StoreUnavailable]
     assert made.seen == []
+
+
+# -- behind a BootNotification ------------------------------------------------------------------------------
+class Booting(Session):
+    """On profile 3, where it has been for long, with a certificate that nobody has seen before."""
+
+    profile = SecurityProfile.TLS_CLIENT
+
+    def __init__(self):
+        super().__init__(new=True, accepted=True)
+        self.boots = True
+        self.facts.certificate.common_names = ("SN1",)
+        vars(self.facts).update(
+            registered_serial_number="SN1", floor=SecurityProfile.TLS_CLIENT, registered=True, pending=None
+        )
+        self.link.answer = lambda call_id, payload: self.link.__dict__.update(answered=payload["status"])
+
+    def accept(self):
+        self.accepted = True
+
+
+async def test_in_force_when_heard_behind_the_answer_to_its_boot(made):
+    """Also where no floor rises and no upgrade is open: the answer alone is no proof, what is heard after it is."""
+    nobody = SimpleNamespace(
+        identities=frozenset(), ready=lambda _: None, accepted=lambda _: None, booted=_nothing
+    )
+    made.store.record_boot = _nothing
+    security = Security(
+        made.store, Sessions(), nobody, nobody, made.office, None, None, None, nobody,
+        emit=made.events.append, now=lambda: datetime.now(UTC),
+    )  # fmt: skip
+    session = Booting()
+    payload = {
+        "reason": "PowerUp",
+        "chargingStation": {"model": "m", "vendorName": "v", "serialNumber": "SN1"},
+    }
+    await security.boot(session, CallReceived("1", "BootNotification", payload))
+    await session.settled()
+    assert (session.link.answered, made.store.activated) == ("Accepted", [])
+
+    session.link.heard()
+    await session.settled()
+    assert (made.store.activated, made.seen) == (["the new one"], [session])
+
+
+async def _nothing(*_):
+    return None
