@@ -524,6 +524,35 @@ async def test_of_many_at_once_one_is_in(new_house, way):
     await inside[0].connection.close()
 
 
+async def test_a_second_one_between_the_count_and_the_door(new_house):
+    """Counted one after the other, before either is in: the second to arrive finds the first."""
+    house = await new_house()
+    expected = await house.expect("password")
+    store, save = house.store, house.store.save_onboarding
+    first_counted, second_counted = asyncio.Event(), asyncio.Event()
+
+    async def slowly(entry):
+        saved = await save(entry)
+        if first_counted.is_set():
+            store.save_onboarding = save
+            second_counted.set()
+        else:
+            first_counted.set()
+            await second_counted.wait()
+        return saved
+
+    store.save_onboarding = slowly
+    first = asyncio.create_task(Raw.dial(house, expected.password))
+    await first_counted.wait()
+    outcomes = await asyncio.gather(first, Raw.dial(house, expected.password), return_exceptions=True)
+
+    inside = [one for one in outcomes if isinstance(one, Raw)]
+    assert len(inside) == 1
+    assert (await inside[0].boot())["status"] == "Pending"
+    assert (await store.onboarding(IDENTITY)).connections == 1
+    await inside[0].connection.close()
+
+
 async def test_it_may_come_back_while_it_has_nothing_of_its_own(new_house):
     """A connection that broke locks nobody out; when all are used up, that is the end."""
     house = await new_house()

@@ -23,7 +23,19 @@ _LIMIT = 200_000
 
 def manufacturers_of(sections: Iterable[ManufacturerSection]) -> tuple[Manufacturer, ...]:
     """Raises `Failure`."""
-    return tuple(_manufacturer(section) for section in sections)
+    made: dict[x509.Certificate, str] = {}
+    found = tuple(_manufacturer(section) for section in sections)
+    for maker in found:
+        for certificate in maker.certificates:
+            if made.setdefault(certificate, maker.name) != maker.name:
+                raise Failure(
+                    f"manufacturer {maker.name}: {certificate.subject.rfc4514_string()} is also one of "
+                    f"{made[certificate]}",
+                    why="whose certificate a station shows could not be told",
+                    next="name each CA once",
+                    code=ExitCode.USAGE,
+                )
+    return found
 
 
 def _manufacturer(section: ManufacturerSection) -> Manufacturer:
