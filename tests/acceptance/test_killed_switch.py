@@ -50,17 +50,17 @@ def test_killed_five_times_while_a_station_restarts(tmp_path):
     try:
         server.start()
         crew.power_on(identity, url=server.door(1), password=server.add(identity), pace=switches.pace)
-        eventually(lambda: crew.booted(identity, 1))
+        eventually(lambda: crew.booted(identity, 1), within=60)
         upgrade = server.begin_upgrade(identity)
         for _ in range(KILLS):
-            eventually(lambda: switches.resets > switches.kills, within=20)
+            eventually(lambda: switches.resets > switches.kills, within=60)
             switches.kills += 1
             switches.down = True
             server.kill()
-            eventually(lambda: switches.refused() == 2 * switches.kills)
+            eventually(lambda: switches.refused() == 2 * switches.kills, within=60)
             server.start()
             switches.down = False
-        eventually(lambda: server.get(f"/upgrades/{upgrade}")["status"] != "open", within=30)
+        eventually(lambda: server.get(f"/upgrades/{upgrade}")["status"] != "open", within=90)
         ended = server.get(f"/upgrades/{upgrade}")
         station = server.station(identity)
     finally:

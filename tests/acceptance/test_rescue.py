@@ -34,7 +34,7 @@ def test_watched_given_up_and_raised_when_it_comes(up, crew, identity):
     watched = up.command(*rescue, "--do", "watch", "--reason", REASON, "--json").json["upgrade"]
 
     crew.power_on(identity, url=up.door(1), password=password)
-    eventually(lambda: up.get(f"/upgrades/{watched}")["status"] != "open", within=30)
+    eventually(lambda: up.get(f"/upgrades/{watched}")["status"] != "open", within=90)
     ended = up.get(f"/upgrades/{watched}")
     assert ended["status"] == "done", (ended["reason"], ended["steps"])
     assert kept(up, identity) == [
@@ -63,7 +63,7 @@ def test_a_further_password_for_a_station_that_lost_its_own(up, crew, identity, 
     assert told.code == 0, told.err
     password = json.loads(told.out)["password"]
     crew.power_on(identity, url=up.door(1), password=password)
-    eventually(lambda: crew.booted(identity, 1))
+    eventually(lambda: crew.booted(identity, 1), within=60)
     assert kept(up, identity) == [("new-password", REASON)]
     assert not any(password in line for line in up.lines)
     database = (up.state / "ocppsec.db").read_bytes()

@@ -48,9 +48,9 @@ async def climb(csms, identity):
     )
     task = asyncio.create_task(station.run())
     try:
-        await station.until(lambda one: one.accepted, timeout=10)
+        await station.until(lambda one: one.accepted, timeout=60)
         begun = await csms.begin_upgrade(identity, 3)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (upgrade := await csms.store.upgrade(begun.id)).status is UpgradeStatus.OPEN:
                 await asyncio.sleep(0.02)
         assert upgrade.status is UpgradeStatus.DONE, upgrade.reason

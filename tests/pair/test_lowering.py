@@ -19,7 +19,7 @@ from ocppsec.upgrades.plan import Deadlines
 
 IDENTITY = "CP1"
 NONE, BASIC, TLS_BASIC, TLS_CLIENT = SecurityProfile
-QUICK = Deadlines(step=10, report=1, csr=5, boot=3, reset_pause=0.2, arrival=1)
+QUICK = Deadlines(report=5, boot=60, reset_pause=0.2, arrival=10)
 
 
 class House:
@@ -52,7 +52,7 @@ class House:
             config, PassingMemory(), clock=lambda: datetime.now(UTC), random=random.Random(1).random
         )
         self._tasks.append(asyncio.create_task(self.station.run()))
-        await self.station.until(lambda station: station.accepted, timeout=10)
+        await self.station.until(lambda station: station.accepted, timeout=60)
         assert (await self.end(await self.csms.begin_upgrade(IDENTITY, 3))).status is UpgradeStatus.DONE
 
     async def allow(self):
@@ -70,7 +70,7 @@ class House:
         )
 
     async def end(self, begun):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (upgrade := await self.store.upgrade(begun.id)).status is UpgradeStatus.OPEN:
                 await asyncio.sleep(0.02)
         return upgrade
