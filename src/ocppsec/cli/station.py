@@ -246,4 +246,6 @@ def _connection(connection: dict[str, Any] | None) -> str:
     if connection is None:
         return "no"
     tls = f", {connection['tls_version']} {connection['cipher']}" if connection["tls_version"] else ""
-    return f"profile {connection['profile']} from {connection['address']} since {connection['since']}{tls}"
+    kept = f", kept in Pending ({connection['pending']})" if connection["pending"] else ""
+    where = f"profile {connection['profile']} from {connection['address']}"
+    return f"{where} since {connection['since']}{tls}{kept}"

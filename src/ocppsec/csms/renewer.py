@@ -184,9 +184,10 @@ class Renewer:
 
     # -- what is known ----------------------------------------------------------------------------------
     def awaits_request(self, identity: str) -> bool:
-        """A SignCertificate of this station was asked for."""
+        """A SignCertificate of this station was asked for; until it is settled it may be repeated (A02.FR.17)."""
         running = self._running.get(identity)
-        return running is not None and isinstance(running.state, workflow.Triggering | workflow.AwaitingCsr)
+        asked = (*workflow.BUSY, workflow.AwaitingApproval)
+        return running is not None and isinstance(running.state, asked)
 
     def open(self, identity: str) -> Renewal | None:
         running = self._running.get(identity)
