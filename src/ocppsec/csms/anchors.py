@@ -43,6 +43,7 @@ class Anchors:
         foreign = [
             Anchor(certificate, maker) for maker in manufacturers for certificate in maker.certificates
         ]
+        self._ours_alone = not foreign
         self._by_name: dict[bytes, list[Anchor]] = {}
         for anchor in (*own, *foreign):
             self._by_name.setdefault(anchor.certificate.subject.public_bytes(), []).append(anchor)
@@ -55,7 +56,7 @@ class Anchors:
             named = self._by_name.get(leaf.issuer.public_bytes(), [])
         except ValueError:  # malformed: nobody we know has signed that
             return None
-        if len(named) == 1 and named[0].manufacturer is None:
+        if len(named) == 1 and self._ours_alone:
             return named[0]  # TLS has verified it, and whether it is ours the records say, by its hash
         return next((anchor for anchor in named if _is_signed(leaf, anchor.certificate)), None)
 
