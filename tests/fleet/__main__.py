@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import raised
 import renewed
+import stopped
 from account import HEADINGS, by_manner
 from server import most_files
 
@@ -28,6 +29,9 @@ def main():
     campaign.add_argument(
         "--keep", type=Path, help="directory for state, logs and tables; else a temporary one"
     )
+    stop = courses.add_parser("stop", help="a campaign that has to stop itself")
+    stop.add_argument("--stations", type=int, default=60)
+    stop.add_argument("--keep", type=Path)
     short = courses.add_parser(
         "renewals", help="certificates of minutes, renewed under load; the root replaced"
     )
@@ -42,7 +46,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="fleet-") as temporary:
         directory = given.keep or Path(temporary)
         say = lambda line: print(line, flush=True)  # noqa: E731
-        if given.course == "renewals":
+        if given.course == "stop":
+            told = stopped.run(directory, size=given.stations, say=say)
+        elif given.course == "renewals":
             told = renewed.run(
                 directory,
                 size=given.stations,

@@ -16,7 +16,7 @@ PLAN = {
     "to": 3,
     "select": "all",
     "phases": [{"percent": 100}],
-    "rate": {"per_minute": 3000, "in_flight": 150},
+    "rate": {"per_minute": 3000, "in_flight": 400},
     "stop": {"failed_percent": 60, "at_least": 50, "lost": 1000},
     "wait": {"away": "3m"},
 }

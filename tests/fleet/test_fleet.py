@@ -3,6 +3,7 @@
 import pytest
 import raised
 import renewed
+import stopped
 from account import judge
 from expected import EXPECTED
 
@@ -47,6 +48,13 @@ def test_certificates_of_a_minute(tmp_path):
 
     assert told(found) == []
     assert found.figures["renewals"] >= 6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_campaign_that_stops_itself(tmp_path):
+    """A third fails: the rule fires within its bounds, and who had no turn is left as it was."""
+    assert told(stopped.run(tmp_path, size=18, say=lambda _: None)) == []
 
 
 # -- the judge ----------------------------------------------------------------------------------------------
