@@ -231,7 +231,8 @@ class Renewer:
         running = self._running.get(identity)
         if running is None or not isinstance(running.state, AwaitingApproval):
             return False
-        if denial is None:  # whichever was approved: only one waits, and it is for the key the station has now
+        if denial is None:
+            # Whichever was approved: only one waits, and it is for the key the station has now.
             await self._feed_now(identity, exchange.ApprovalGiven())
             return True
         if running.state.request != request:

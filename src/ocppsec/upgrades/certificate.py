@@ -158,7 +158,8 @@ def signing(state: Signing, event: Event) -> Move:
         case ApprovalNeeded(request, ca) if not state.waits_for:
             return to_approval(state, request, ca)
         case ApprovalNeeded(request, ca) if (request, ca) != (state.waits_for, state.decided_by):
-            waiting = replace(state, waits_for=request, decided_by=ca)  # within the same time: asking again buys none
+            # Within the same time: asking again buys none.
+            waiting = replace(state, waits_for=request, decided_by=ca)
             return waiting, (Note(describe(waiting), "the station has asked again, with another key"),)
         case ApprovalGiven() if state.waits_for:
             return state, (Sign(state.csr),)
@@ -179,9 +180,7 @@ def signing(state: Signing, event: Event) -> Move:
             )
         case DeadlinePassed():
             waited = duration(state.progress.plan.deadlines.signing)
-            return fail(
-                state, f"The certificate authority did not sign within {waited}; see the CSMS's log."
-            )
+            return fail(state, f"The certificate authority did not sign within {waited}; see the CSMS's log.")
     return stay(state)
 
 

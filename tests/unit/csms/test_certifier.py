@@ -47,7 +47,12 @@ async def store():
 def certifier(store, authority):
     return Certifier(
         store,
-        OwnIssuer(lambda _: authority.present, lifetime=timedelta(days=90), now=lambda: NOW, serial=x509.random_serial_number),
+        OwnIssuer(
+            lambda _: authority.present,
+            lifetime=timedelta(days=90),
+            now=lambda: NOW,
+            serial=x509.random_serial_number,
+        ),
         organization=ORGANIZATION,
         emit=lambda _: None,
         now=lambda: NOW,
