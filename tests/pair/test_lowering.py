@@ -116,7 +116,7 @@ async def test_down_and_up_again(house):
 @pytest.mark.parametrize(
     ("house", "said"),
     [
-        pytest.param(Edition.ERRATA, "switched off", id="switch off"),
+        pytest.param(Edition.ERRATA, "is off", id="switch off"),
         pytest.param(Edition.THIRD, "does not have", id="no switch"),
     ],
     indirect=["house"],

@@ -142,6 +142,11 @@ def _steps(
             "On site, with the maker's tool: put the old slot first in NetworkConfigurationPriority and restart."
         )
         steps.append(f"When it is back: {again}. It begins where that still makes sense.")
+    elif station.registered_at is None:
+        steps.append(
+            f"It has never booted here: compare its URL, identity and password or certificate with what profile"
+            f" {floor} needs; {name} has to be its identity, in upper and lower case."
+        )
     else:
         steps.append(
             f"It has booted on profile {floor} before and is never admitted lower again (A05.FR.07): on site its"

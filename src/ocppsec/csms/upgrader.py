@@ -28,7 +28,7 @@ from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades import exchange, workflow
 from ocppsec.upgrades.kinds import NOTICED_NOTHING, KindFacts, Noticing, notice
 from ocppsec.upgrades.plan import Lowering, Plan, StationAtStart
-from ocppsec.upgrades.states import Done, Failed, Open, State, UnreadableState, decode_state
+from ocppsec.upgrades.states import Done, Failed, State, UnreadableState, decode_state
 
 _STORE_RETRY_SECONDS = 2.0
 
@@ -283,7 +283,7 @@ class Upgrader:
             steps=upgrade_rows.steps(effects, self._now()),
             raise_floor_to=SecurityProfile(floor) if floor is not None else None,
         )
-        begun = isinstance(running.state, Open)
+        before = running.state
         running.upgrade = await self._store.save_upgrade(change)
         running.state = state
         running.outage = False
@@ -293,7 +293,8 @@ class Upgrader:
         if isinstance(state, Done | Failed):
             await self.forget(running.upgrade.identity)
             self._tell(upgrade_rows.ended(running.upgrade, state))
-            if begun:  # what was objected to at once tells nothing of the station
+            # What was objected to at once, or is a step down, tells nothing of how the kind is raised.
+            if not isinstance(before, Done | Failed) and before.progress.plan.lowering is None:
                 self._spawn(self._learn(running.upgrade.identity, running.noticed.facts, state))
         elif not same_step:
             self._set_timer(running)
@@ -347,7 +348,9 @@ class Upgrader:
             reasons = tuple(str(reason) for reason in certified.reasons)
             await self._feed_now(identity, exchange.SigningRefused(reasons), errand=errand)
         elif isinstance(certified, Waits):
-            await self._feed_now(identity, exchange.ApprovalNeeded(certified.request, certified.ca), errand=errand)
+            await self._feed_now(
+                identity, exchange.ApprovalNeeded(certified.request, certified.ca), errand=errand
+            )
         else:
             event = exchange.Signed(certified.chain, certified.fingerprint)
             await self._feed_now(identity, event, errand=errand)

@@ -23,11 +23,14 @@ def objection_at_start(plan: Plan, station: StationAtStart) -> str | None:
 
 
 def objection_of(facts: Facts) -> str | None:
-    """After the station was asked; what it did not say it does not allow."""
+    """Behind the first question, which is this one; what the station did not say it does not allow."""
     if facts.downgrade_allowed is True:
         return None
-    said = "does not have" if facts.downgrade_allowed is None else "has, switched off,"
+    if facts.downgrade_allowed is None:
+        found = "The station does not have AllowSecurityProfileDowngrade"
+    else:
+        found = "AllowSecurityProfileDowngrade of the station is off"
     return (
-        f"The station {said} AllowSecurityProfileDowngrade: it would refuse profile 2 (A05.FR.10), and is not asked."
-        " Whoever may set it does so at the station, or with SetVariables, knowing why."
+        f"{found}: it would refuse profile 2 (A05.FR.10), so it is not asked to. Whoever may set it does so at the"
+        " station, or with SetVariables, knowing why."
     )

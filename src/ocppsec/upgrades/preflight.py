@@ -52,6 +52,8 @@ def asking_variables(state: AskingVariables, event: Event) -> Move:
 
 
 def _next_question(state: AskingVariables, progress: Progress) -> Move:
+    if progress.plan.lowering is not None and (objection := objection_of(progress.facts)) is not None:
+        return fail(state, f"{objection} Nothing was changed.")
     left = state.left[1:]
     if left:
         return enter(replace(state, progress=progress, left=left, tries=0))
@@ -123,10 +125,8 @@ def asking_for_roots(state: AskingForRoots, event: Event) -> Move:
 
 def _verdict(state: OpenState, progress: Progress) -> Move:
     facts = progress.facts
-    if progress.plan.lowering is not None:
-        if (objection := objection_of(facts)) is not None:
-            return fail(state, f"{objection} Nothing was changed.")
-    elif facts.security_profile is not None and facts.security_profile > progress.goal:
+    down = progress.plan.lowering is not None
+    if not down and facts.security_profile is not None and facts.security_profile > progress.goal:
         # B09.FR.04: it would refuse the network profile as a downgrade.
         return fail(
             state,

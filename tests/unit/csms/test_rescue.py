@@ -83,10 +83,16 @@ def test_it_does_try():
         pytest.param({"upgrades": (REFUSED,)}, False, "Look at the site", id="failed while it was there"),
         pytest.param({"upgrades": ()}, False, "Look at the site", id="no upgrade"),
         pytest.param(
+            {"station": replace(STATION, floor=SecurityProfile.TLS_BASIC), "upgrades": ()},
+            False,
+            "never booted here",
+            id="never here",
+        ),
+        pytest.param(
             {"station": replace(STATION, last_seen_at=NOW)}, False, "Look at the site", id="was back since"
         ),
         pytest.param(
-            {"station": replace(STATION, floor=SecurityProfile.TLS_BASIC)},
+            {"station": replace(STATION, floor=SecurityProfile.TLS_BASIC, registered_at=NOW)},
             True,
             "never admitted lower",
             id="has been on the new profile",

@@ -4,15 +4,22 @@ import random
 
 import pytest
 from msgspec.structs import replace
-from random_walks import Walk, root_listed, set_to, variable
+from random_walks import Walk, set_to, variable
 from upgrade_examples import at_start, plan, progress
 
-from ocppsec.upgrades.exchange import LowerFloor, Note, RaiseFloor, Send, StationBooted, StationConnected
+from ocppsec.upgrades.exchange import (
+    CallRefused,
+    LowerFloor,
+    Note,
+    RaiseFloor,
+    Send,
+    StationBooted,
+    StationConnected,
+)
 from ocppsec.upgrades.plan import Lowering
 from ocppsec.upgrades.states import (
     Arming,
     Arrived,
-    AskingForRoots,
     AskingVariables,
     AwaitingBoot,
     Done,
@@ -57,11 +64,12 @@ def test_it_asks_first():
     assert after.progress.facts.downgrade_allowed is True
 
 
-@pytest.mark.parametrize("allowed", [None, False])
+@pytest.mark.parametrize("allowed", [None, False, "refused"])
 def test_what_the_station_did_not_allow_is_not_tried(allowed):
-    """Anything but a plain true is a no."""
-    asked = AskingForRoots(progress=replace(LOWERED, facts=replace(FACTS, downgrade_allowed=allowed)))
-    state, _ = decide(asked, root_listed())
+    """Anything but a plain true is a no, and the last thing that is asked."""
+    state, _ = begin(plan(2, lowering=DOWN), at_start(3))
+    answers = {None: variable(DOWNGRADE, "", "UnknownVariable"), False: variable(DOWNGRADE, "false")}
+    state, _ = decide(state, answers.get(allowed, CallRefused("NotSupported")))
     assert isinstance(state, Failed)
     assert "Nothing was changed" in state.reason
 
