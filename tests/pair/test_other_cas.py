@@ -4,6 +4,7 @@ The fakes are written from documents and check what these say is checked; that t
 """
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fake_step_ca import FakeStepCa
 from fake_vault import FakeVault
 from foreign_ca import DAYS, ca, key_pem, name, new_order, pem, sign
 from real_cfssl import AUTH_KEY, Cfssl
-from web_ca import BAD_MANNERS
+from web_ca import BAD_MANNERS, Said
 
 from ocppsec.certificates.safekeeping import TooOpen
 from ocppsec.issuers.checks import judge
@@ -189,6 +190,17 @@ async def test_wrong_credentials_are_said_and_not_shown(any_ca, wrong):
     assert other not in str(failed.value)
 
 
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_ca_that_repeats_our_secret_is_not_quoted(any_ca, status):
+    server, settings = any_ca
+    server.manner = Said(status, "text/plain", f"denied: {settings.secret}\nfor {settings.secret}".encode())
+    with pytest.raises(AskFailed, match=f"answered {status}: denied") as failed:
+        await asked(settings)
+    assert settings.secret not in str(failed.value)
+    surely_not = status == 400 or "no login" in str(failed.value)
+    assert isinstance(failed.value, NotAsked) == surely_not
+
+
 def test_no_secret_goes_in_the_clear(tmp_path):
     for url in (
         "http://ca.example",
@@ -211,6 +223,7 @@ def test_no_secret_goes_in_the_clear(tmp_path):
         ({"kind": CaKind.STEP_CA, "user": "u", "secret": "{}"}, "private JWK"),
         ({"kind": CaKind.STEP_CA, "user": "u", "secret": "nonsense"}, "private JWK"),
         ({"kind": CaKind.CFSSL, "profile": "p", "secret": "no hex"}, "in hex"),
+        ({"kind": CaKind.CFSSL, "profile": "p", "secret": "  "}, "sign for anybody"),
         ({"kind": CaKind.EST, "user": "u", "tls_ca": "/nowhere.pem"}, r"issuer\.tls_ca /nowhere.pem"),
         (
             {"kind": CaKind.EST, "certificate": Path("/nowhere.pem"), "key": Path("/no")},
@@ -331,6 +344,7 @@ async def test_a_token_of_step_ca_is_good_once(step):
     await asked(of_step(step), order)
     with pytest.raises(Declined, match="token already used"):
         await asked(of_step(step), order)
+    await asked(of_step(step), replace(order, request_id="another"))
 
 
 async def test_step_ca_without_a_chain(step):

@@ -122,12 +122,12 @@ async def test_a_ca_that_is_away_keeps_no_door_shut(pebble, new_csms):
 class Desk:
     """One `PublicCertificate` by itself, without doors."""
 
-    def __init__(self, acme, directory, *, ahead=timedelta()):
+    def __init__(self, acme, directory, *, ahead=timedelta(), hostname=HOSTNAME):
         self.events, self.changed = [], 0
         self.desk = PublicCertificate(
             acme,
             directory,
-            hostname=HOSTNAME,
+            hostname=hostname,
             emit=self.events.append,
             now=lambda: datetime.now(UTC) + ahead,
             changed=self._changed,
@@ -151,6 +151,7 @@ async def test_it_is_renewed_after_two_thirds_of_its_life(pebble, tmp_path):
     first = Desk(settings(pebble), tmp_path / "tls")
     await first.run_until("public-certificate-obtained")
     assert not first.desk.is_due()
+    assert Desk(settings(pebble), tmp_path / "tls", hostname="new.example.org").desk.is_due()
     leaf = x509.load_pem_x509_certificate((tmp_path / "tls" / "acme.pem").read_bytes())
     life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
     assert not Desk(settings(pebble), tmp_path / "tls", ahead=life * 0.6).desk.is_due()

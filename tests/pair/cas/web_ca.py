@@ -67,6 +67,7 @@ class WebCa:
     def __init__(self, directory, *, client_anchors=None):
         self.directory = Path(directory)
         self.manner = None
+        """A name of `BAD_MANNERS`, or what is said to everything."""
         self.heard = []
         self._client_anchors = client_anchors
         self._ended = threading.Event()
@@ -128,7 +129,8 @@ class WebCa:
                 if outer.manner == "slow":
                     outer._ended.wait(30)
                     return
-                said = BAD_MANNERS.get(outer.manner) or outer.say(heard)
+                manner = outer.manner
+                said = manner if isinstance(manner, Said) else BAD_MANNERS.get(manner) or outer.say(heard)
                 self.send_response(said.status)
                 more = 100 if outer.manner == "truncated" else 0
                 for key, value in {
