@@ -18,6 +18,7 @@ from ocppsec.cli.settings import Settings
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.doors import DoorSpec
 from ocppsec.csms.renewer import RenewalSettings
+from ocppsec.csms.root_carrier import RolloverSettings
 from ocppsec.csms.server_certificates import OwnFiles
 from ocppsec.csms.service import Csms
 from ocppsec.csms.tls import BadMaterial
@@ -61,6 +62,9 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
             terms=Terms(approval=settings.upgrade.approval, reconnect=settings.renewal.reconnect),
             check_seconds=settings.renewal.check,
             most_at_once=settings.renewal.at_once,
+        ),
+        rollover=RolloverSettings(
+            check_seconds=settings.rollover.check, most_at_once=settings.rollover.at_once
         ),
         upgrade_deadlines=Deadlines(**settings.upgrade.model_dump()),
         custody=custody_of(settings),

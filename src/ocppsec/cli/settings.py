@@ -189,6 +189,11 @@ class RenewalSection(Section):
     reconnect: Duration = Field(default=120, description="For a station to come with its new certificate by itself; then it is sent away.")  # fmt: skip
 
 
+class RolloverSection(Section):
+    check: Duration = Field(default=10, description="How often it is looked who is in the way of a root rollover's next phase; durations as 90s, 10m, 2h, 1d.")  # fmt: skip
+    at_once: int = Field(default=20, ge=1, le=10_000, description="So many stations at most are called for it at the same time, and sent away at each look.")  # fmt: skip
+
+
 class DoorSection(Section):
     name: str = Field(pattern=r"^[a-z0-9-]{1,32}$", description="Name of the door in logs and metrics.")
     port: Port = Field(description="0 takes a free port.")
@@ -216,6 +221,7 @@ class Settings(Section):
     log: LogSection = LogSection()
     upgrade: UpgradeSection = UpgradeSection()
     renewal: RenewalSection = RenewalSection()
+    rollover: RolloverSection = RolloverSection()
     doors: tuple[DoorSection, ...] = ()
     manufacturers: tuple[ManufacturerSection, ...] = ()
 
@@ -259,6 +265,7 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSection,
     "upgrade": UpgradeSection,
     "renewal": RenewalSection,
+    "rollover": RolloverSection,
 }
 SECRETS = ("api.token", "ca.passphrase", "ca.pkcs11_pin", "issuer.secret")
 _SECTION_KEYS = [f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields]
