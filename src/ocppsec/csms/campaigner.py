@@ -131,7 +131,7 @@ class Campaigner:
         async with self._lock:
             kept = await self._fleet.store.begin_campaign(campaign, [_row(one) for one in members], [line])
             doing = doing_of(self._fleet, plan, emit=self._emit, now=self._now)
-            self._held[kept.id] = Held(kept, run, Roster(members), doing)
+            self._held[kept.id] = Held(kept, run, Roster(members), doing, now)
             self._emit(CampaignStepped(campaign=kept.id, what=line.what, detail=line.detail))
         return kept
 
@@ -210,6 +210,7 @@ class Campaigner:
                 busy=Busy(held, (other for other in self._held.values() if other is not held)),
                 charging=Charging(fleet),
                 again=held.again(),
+                there_since=held.taken_up_at,
             )
         )
         decision = await self._decide(held, events)
@@ -293,7 +294,7 @@ class Campaigner:
         rows = await self._fleet.store.campaign_members(campaign.id)
         roster = Roster(decode_member(row.state) for row in rows)
         doing = doing_of(self._fleet, run.plan, emit=self._emit, now=self._now)
-        held = self._held[campaign.id] = Held(campaign, run, roster, doing)
+        held = self._held[campaign.id] = Held(campaign, run, roster, doing, self._now())
         return held
 
     async def _read_again(self, held: Held) -> None:

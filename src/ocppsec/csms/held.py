@@ -36,6 +36,7 @@ class Held:
     run: Run
     roster: Roster
     doing: Doing
+    taken_up_at: datetime
     late_behind: str | None = None
     """As far as the registry was gone through for late comers."""
     late_at: datetime | None = None

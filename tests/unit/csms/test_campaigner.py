@@ -551,6 +551,22 @@ async def test_the_id_of_an_upgrade_is_taken(fleet):
         await fleet.begin_upgrade("CP1", 2, upgrade_id="u2")
 
 
+async def test_an_outage_of_ours_makes_nobody_away(fleet):
+    """Who was waited for when we went down, and is not back yet when we are, is waited for still."""
+    await fleet.add("CP1")
+    fleet.connected.clear()
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN | {"wait": {"away": "1h"}}))
+    await look(fleet, campaigner)
+    fleet.now += timedelta(days=1)
+    campaigner = await new(fleet)
+    await look(fleet, campaigner)
+    assert await statuses(fleet, campaign) == {"CP1": "pending"}
+    await look(fleet, campaigner, 600)
+
+    assert await statuses(fleet, campaign) == {"CP1": "away"}
+
+
 # -- late comers --------------------------------------------------------------------------------------------
 async def test_late_comers_are_found_page_by_page(fleet, monkeypatch):
     """However a station came to match, it joins when its page has its turn; who cannot be helped does not."""

@@ -261,6 +261,32 @@ async def test_killed(rooted):
     assert [step.step for step in steps] == ["interrupted", "install", "answered", "done"]
 
 
+async def test_an_outage_of_ours(rooted):
+    """A station that has not found its way back when we are there again is no lost one yet; it is waited for anew."""
+    rooted.profile = None
+    work = doing(rooted, "install-root", root=ROOT)
+    await work.begin("CP1", ID)
+    await look(rooted, work)
+    after = doing(rooted, "install-root", root=ROOT)
+    assert await look(rooted, after, 5000) is None
+    rooted.comes_back()
+    assert (await ended(rooted, after)).outcome is Outcome.DONE
+
+
+async def test_waited_for_anew_within_bounds(rooted):
+    """After an outage as well a station that does not come has failed in the end, long times or short."""
+    rooted.profile = None
+    work = doing(rooted, "install-root", root=ROOT, wait={"answer": "30d"})
+    await work.begin("CP1", ID)
+    rooted.now += timedelta(days=31)
+    after = doing(rooted, "install-root", root=ROOT, wait={"answer": "30d"})
+    await look(rooted, after)
+    assert await look(rooted, after, 599) is None
+    await look(rooted, after, 2)
+
+    assert (await look(rooted, after)).outcome is Outcome.FAILED
+
+
 # -- passwords ------------------------------------------------------------------------------------------------
 SENT = Notes(mark="new", tries=1)
 TRIED = Notes(mark="new", tries=3)

@@ -26,6 +26,8 @@ from ocppsec.upgrades.words import duration
 
 PAUSE: Final = timedelta(seconds=2)
 """Between two attempts."""
+RETURN: Final = timedelta(minutes=10)
+"""For a station to come back after an outage of ours."""
 _OUTCOME: Final = {
     ErrandStatus.DONE: Outcome.DONE,
     ErrandStatus.FAILED: Outcome.FAILED,
@@ -54,6 +56,8 @@ class Open:
 
     errand: Errand
     notes: Notes
+    until: datetime
+    """When its time is over."""
     task: asyncio.Task[None] | None = None
     not_before: datetime | None = None
 
@@ -111,9 +115,9 @@ class Carried:
             if errand.status is not ErrandStatus.OPEN:
                 return Ended(identity, _OUTCOME[errand.status], errand.reason)
             try:
-                held = Open(errand, decode(errand.state))
+                held = Open(errand, decode(errand.state), self._until(errand))
             except UnreadableState as error:
-                await self._close(Open(errand, Notes()), failed(str(error)))
+                await self._close(Open(errand, Notes(), self._now()), failed(str(error)))
                 return None
             self._open[errand_id] = held
         if held.task is None:
@@ -138,10 +142,15 @@ class Carried:
     def _time(self) -> str:
         return duration(self._plan.wait.answer)
 
+    def _until(self, errand: Errand) -> datetime:
+        """Not at once after a start of ours: the stations have to find their way back, and we shut them out."""
+        time = timedelta(seconds=self._plan.wait.answer)
+        return max(errand.started_at + time, self._now() + min(time, RETURN))
+
     async def _go_on(self, held: Open) -> None:
         now, identity = self._now(), held.errand.identity
         there = is_there(self._fleet, identity)
-        if now - held.errand.started_at >= timedelta(seconds=self._plan.wait.answer):
+        if now >= held.until:
             late = failed(f"did not come to its end within {self._time}{_last(held)}")
             await self._close(held, late if there else self._is_away(held))
         elif held.not_before is not None and now < held.not_before:

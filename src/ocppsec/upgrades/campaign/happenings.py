@@ -103,6 +103,8 @@ class Look:
     """Identities that are known to charge."""
     again: Iterable[str] | None = None
     """Of those passed over, the ones to be looked at this time: in turn all of them.  None: all."""
+    there_since: datetime | None = None
+    """When this process began: who has not found the way back after an outage of ours is not away.  None: long ago."""
 
 
 Command = Pause | Resume | Abort | Approve | Retry | Finish

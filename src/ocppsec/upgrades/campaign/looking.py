@@ -1,6 +1,7 @@
 """Time goes on: whose turn it is, who is waited for, and whether the campaign stops or goes to its next phase."""
 
-from datetime import timedelta
+import math
+from datetime import datetime, timedelta
 from heapq import merge
 from typing import Final
 
@@ -16,6 +17,8 @@ from ocppsec.upgrades.campaign.window import is_open
 
 _PENDING: Final = frozenset({MemberStatus.PENDING})
 _CHARGING: Final = "charging"
+RETURN: Final = 600.0
+"""Seconds for a station to come back after an outage of ours."""
 MOST_PASSED_OVER: Final = 300
 """In one look: when a whole fleet is away, the rows of it are not written at once."""
 ACTIVE: Final = frozenset({CampaignStatus.RUNNING, CampaignStatus.WAITING})
@@ -151,12 +154,18 @@ class _Beginning:
         return None
 
     def _wait_for(self, member: Member, why: str) -> None:
-        now, wait = self._course.now, self._plan.wait
-        since = member.waiting_since or now
-        if (now - since).total_seconds() >= (wait.charging if why == _CHARGING else wait.away):
+        wait = self._plan.wait
+        since = member.waiting_since or self._course.now
+        limit = wait.charging if why == _CHARGING else wait.away
+        if self._seconds_since(since) >= limit and self._seconds_since(self._at.there_since) >= min(
+            limit, RETURN
+        ):
             waited_in_vain(self._course, member, why)
         elif member.waiting_since is None or member.reason != why:
             self._course.set(member.identity, _PENDING, waiting_since=since, reason=why)
+
+    def _seconds_since(self, moment: datetime | None) -> float:
+        return math.inf if moment is None else (self._course.now - moment).total_seconds()
 
     def _begin(self, member: Member) -> None:
         course = self._course

@@ -374,6 +374,21 @@ def test_away_within_bounds():
     assert campaign.run.status is Status.DONE
 
 
+@pytest.mark.parametrize(
+    ("away", "there", "expected"),
+    [(900, 599, Member.PENDING), (900, 600, Member.AWAY), (60, 60, Member.AWAY), (60, 59, Member.PENDING)],
+)
+def test_nobody_is_away_because_we_were(away, there, expected):
+    """After an outage of ours a station has ten minutes to find its way back, or as long as the plan waits anyway."""
+    campaign = Campaign(1, wait={"away": away})
+    campaign.happens(Look(present=set(), busy=set()))
+    campaign.now += timedelta(days=1)
+    since = campaign.now - timedelta(seconds=there)
+    campaign.happens(Look(present=set(), busy=set(), there_since=since))
+
+    assert campaign.status("CP0") is expected
+
+
 def test_busy():
     """A station with another upgrade is not begun until that has ended."""
     campaign = Campaign(1)
