@@ -28,6 +28,7 @@ WORTH_A_LOOK = (
     events.ForeignListFailed,
     events.ForeignStatusUnclear,
     events.RenewalStuck,
+    events.RolloverStuck,
     events.OnboardingStuck,
     events.OnboardingDisputed,
     events.ExpiredCertificateAllowed,

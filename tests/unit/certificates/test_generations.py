@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ocppsec.certificates import generations
 from ocppsec.certificates.authority_directory import AuthorityDamaged
+from ocppsec.certificates.custody import keep_elsewhere
 from ocppsec.certificates.files import load_or_create, prepare, set_aside
 from ocppsec.certificates.generations import Turn, begin_promotion
+from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.lint import Kind, lint
 from ocppsec.certificates.pem import read_certificates, write_chain
 
@@ -236,3 +238,16 @@ def test_the_list_of_the_ca_before_is_not_taken_over(state):
     load(state)
     assert not (state / "ca" / "stations.crl").exists()
     assert list((state / "ca" / "past").rglob("stations.crl"))
+
+
+def test_the_keys_of_the_roots_are_needed_at_the_beginning_alone(state):
+    """Then both may be taken off this machine: what is served and issued needs the issuing CAs."""
+    for path in (state / "ca" / "root.key", state / "ca" / "next" / "root.key"):
+        path.unlink()
+        keep_elsewhere(path)
+    files = load(state, Turn(serve_coming=True, issue_coming=True, crossed=True))
+    assert [len(chain) for chain in sent(files)] == [3, 3]
+    begin_promotion(state / "ca", until=UNTIL, keep_keys=False)
+    assert load(state).root_sha256 == files.root_sha256
+    with pytest.raises(IssueFailed, match="bring it here"):
+        prepare(state, organization="CSO", now=NOW)
