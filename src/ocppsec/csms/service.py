@@ -17,6 +17,7 @@ from cryptography import x509
 from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles
 from ocppsec.certificates.foreign_status import ForeignIssuer as ForeignCA
+from ocppsec.certificates.pem import write_chain
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
 from ocppsec.csms.allowances import Allowances
 from ocppsec.csms.anchors import Anchor
@@ -284,7 +285,7 @@ class Csms:
                 self.renewer,
                 InstalledCertificates(self._call_pending, lambda: self.rollover.generation_for("").root),
                 organization=settings.organization,
-                roots=lambda: (self.rollover.generation_for("").root_pem,),
+                roots=self._roots_for_new,
             ),
             manufacturers=frozenset(maker.name for maker in settings.manufacturers),
             begin_upgrade=self.begin_upgrade,
@@ -300,6 +301,11 @@ class Csms:
             emit=self._emit,
             now=self._now,
         )
+
+    def _roots_for_new(self) -> tuple[str, ...]:
+        """What a new station has to trust: our root, and that of another CA that signs for stations."""
+        others = () if self.issuer is None else self.issuer.trust.roots
+        return (self.rollover.generation_for("").root_pem, *(write_chain((root,)) for root in others))
 
     def _let_expired_reach_admission(self, wanted: bool) -> None:
         if self._entrance is not None:
