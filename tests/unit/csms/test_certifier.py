@@ -114,3 +114,21 @@ async def test_what_the_station_reports_is_no_reference(certifier):
     assert isinstance(approved, ApprovedRequest)
     assert approved.serial_number == "SN-CS001"
     assert isinstance(await certifier.receive("CS001", request("CS002"), secure=True), RefusedRequest)
+
+
+@pytest.mark.parametrize("at", ["certificates", "key_is_known"])
+async def test_a_request_that_is_repeated_while_it_is_signed(store, certifier, monkeypatch, at):
+    """A02.FR.17: its certificate is kept between two looks at the records; the key is no other station's for that.
+
+    Refused, the station would forget the key that its certificate is just on the way for.
+    """
+    csr, really = request(), getattr(store, at)
+
+    async def just_before(*arguments):
+        monkeypatch.setattr(store, at, really)
+        found = await really(*arguments)
+        await certifier.certify("CS001", csr)
+        return found
+
+    monkeypatch.setattr(store, at, just_before)
+    assert not isinstance(await certifier.receive("CS001", csr, secure=True), RefusedRequest)
