@@ -5,7 +5,7 @@ Exit code 1 when something is wrong.  What could not be looked at is told as suc
 
 import socket
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,6 +130,7 @@ def about_server(directory: Path) -> Iterable[Finding]:
             doors = api.get("/doors")["doors"]
             yield Finding(about="server", verdict="right", said=f"it answers, with {len(doors)} doors open")
             yield about_expiry(api.get("/expiry"))
+            yield about_allowances(api.get("/expired-certificate-allowances")["allowances"])
     except Failure as failure:
         yield Finding(about="server", verdict="wrong", said=failure.what, next=failure.next)
         yield Finding(about="hostname", verdict="not looked at", said="only the server knows it")
@@ -153,6 +154,20 @@ def about_expiry(seen: Mapping[str, Any]) -> Finding:
             next="ocppsec cert list --expires-in 30d tells where each renewal stands",
         )
     return Finding(about=about, verdict="right", said=f"the first to end ends {ends}{waits}")
+
+
+def about_allowances(given: Sequence[Mapping[str, Any]]) -> Finding:
+    """Right, for a person has decided it; but whoever looks is told."""
+    about = "expired certificates"
+    if not given:
+        return Finding(about=about, verdict="right", said="none is let in")
+    first = min(given, key=lambda one: str(one["until"]))
+    more = f" and {len(given) - 1} more" if len(given) > 1 else ""
+    until = first["until"][:16].replace("T", " ")
+    said = f"that of {first['identity']} is let in until {until} UTC{more}"
+    return Finding(
+        about=about, verdict="right", said=said, next=f"ocppsec station allow-expired {first['identity']}"
+    )
 
 
 def about_hostname(hostname: str, resolve: Callable[[str, None], object]) -> Finding:

@@ -126,6 +126,12 @@ def onboarding(csms: Csms) -> APIRouter:
             raise NotRegistered(identity)
         csms.onboarding.removed(identity)
 
+    @router.get("/expired-certificate-allowances")
+    async def list_open_allowances() -> AllowanceList:
+        """Those that are open now, of all stations."""
+        found = await csms.store.open_allowances()
+        return AllowanceList(allowances=[Allowance.model_validate(one) for one in found])
+
     @router.post("/stations/{identity}/expired-certificate-allowances", status_code=201)
     async def allow(identity: str, body: NewAllowance) -> Allowance:
         """Let this one station in with an expired certificate, in Pending and to be renewed at once (A00.FR.429)."""

@@ -6,6 +6,7 @@ import pytest
 
 from ocppsec.certificates.foreign_status import StatusPolicy
 from ocppsec.certificates.pem import write_chain
+from ocppsec.cli.doctor import about_allowances
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.manufacturers import manufacturers_of
 from ocppsec.cli.onboarding import Line, duration, read_lines
@@ -47,6 +48,18 @@ def test_durations():
     assert duration("2h") == 7200
     with pytest.raises(Failure, match="--for"):
         duration("soon")
+
+
+def test_the_doctor_tells_of_expired_certificates_that_are_let_in():
+    """LESSONS 15: a check that somebody has switched off shows; the one that ends first is named."""
+    given = [
+        {"identity": "CP1", "until": "2026-11-22T16:00:00Z"},
+        {"identity": "CP2", "until": "2026-11-22T14:00:00Z"},
+    ]
+    assert about_allowances([]).said == "none is let in"
+    found = about_allowances(given)
+    assert found.said == "that of CP2 is let in until 2026-11-22 14:00 UTC and 1 more"
+    assert found.next == "ocppsec station allow-expired CP2"
 
 
 # -- manufacturers ------------------------------------------------------------------------------------------

@@ -166,6 +166,8 @@ async def test_allow(with_certificate):
     """Given, told, and taken back."""
     given = await with_certificate.ask("POST", WHERE, json={"seconds": 7200})
     shown = (await with_certificate.ask("GET", WHERE)).json()["allowances"]
+    everywhere = (await with_certificate.ask("GET", "/api/v1/expired-certificate-allowances")).json()
+    assert everywhere == {"allowances": shown}
     ended = await with_certificate.ask("DELETE", WHERE)
     again = await with_certificate.ask("DELETE", WHERE)
 
