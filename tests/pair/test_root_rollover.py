@@ -23,7 +23,7 @@ from ocppsec.ocppj.messages import InstallCertificateUse
 from ocppsec.profiles.record import CertificateState
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.records import UpgradeStatus
-from ocppsec.registry.store import RolloverInProgress
+from ocppsec.registry.store import RolloverInProgress, StoreUnavailable
 from ocppsec.station.config import StationConfig, Traits
 from ocppsec.station.memory import PassingMemory
 from ocppsec.station.station import Station
@@ -440,3 +440,56 @@ async def test_each_station_ca_tells_what_it_has_revoked(site):
         )
         assert answer.certificate_status is ocsp.OCSPCertStatus.REVOKED
     assert await site.csms.revocation.list_in_force("stations-00000000") is None
+
+
+async def test_who_boots_is_asked_again(site):
+    """What it had before may be gone with a reset to the factory: until it has said so, nothing is proven."""
+    await site.add("CP1")
+    await site.go_to(Phase.DISTRIBUTE)
+    await site.until_nobody_is_in_the_way()
+    await site.switch_off("CP1")
+    site.memories["CP1"] = PassingMemory()
+    site.switch_on("CP1")
+    await site.until(lambda: len(told_of(site, "CP1", "installs the new root (InstallCertificate)")) == 2)
+    await site.until_nobody_is_in_the_way()
+    assert site.holds("CP1") == (2, False)
+
+
+def told_of(site, identity, step):
+    return [
+        event
+        for event in site.events
+        if event.name == "rollover-stepped" and (event.identity, event.step) == (identity, step)
+    ]
+
+
+async def test_a_change_whose_answer_was_lost(site, monkeypatch):
+    """The phase was kept, and nobody was told: it is served as soon as the store is back."""
+    await site.add("CP1")
+    await site.go_to(Phase.DISTRIBUTE)
+    await site.until_nobody_is_in_the_way()
+    kept = site.store.save_rollover
+
+    async def kept_and_lost(row):
+        await kept(row)
+        raise StoreUnavailable("the answer was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.store, "save_rollover", kept_and_lost)
+        with pytest.raises(StoreUnavailable):
+            await site.rollover.forward()
+    await site.until(lambda: site.rollover.phase is Phase.SERVE)
+    assert site.csms.authority.root_pem == site.csms.authority.coming.root_pem
+    await site.rollover.forward()
+
+
+async def test_a_row_of_another_version_keeps_no_door_shut(site):
+    """The phase is all that has to be known to serve what stations expect."""
+    await site.add("CP1")
+    await site.go_to(Phase.SERVE)
+    row = await site.store.open_rollover()
+    await site.store.save_rollover(replace(row, state="{}"))
+    await site.reopen()
+    assert site.rollover.phase is Phase.SERVE
+    await site.until(lambda: site.connected("CP1"))
+    await site.rollover.back()

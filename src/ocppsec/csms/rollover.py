@@ -34,6 +34,7 @@ from ocppsec.registry.store import NotRegistered, RegistryError, RolloverInProgr
 from ocppsec.upgrades.rollover import phases
 from ocppsec.upgrades.rollover.phases import Operation, Phase, Refused, Standing
 from ocppsec.upgrades.rollover.roots import Which
+from ocppsec.upgrades.states import UnreadableState
 
 T = TypeVar("T")
 
@@ -89,6 +90,7 @@ class RootRollover:
         self._own_hierarchy = own_hierarchy
         self._emit = emit
         self._now = now
+        self._upgrading = upgrading
         self.carrier = RootCarrier(
             store, sessions.get, book, upgrading, settings=settings, emit=emit, now=now
         )
@@ -109,13 +111,36 @@ class RootRollover:
         if self._row is None:
             await _in_thread(lambda: self._files.set_aside(keep=True))
             return await _in_thread(lambda: self._files.load(None))
-        self._operation = phases.decode_operation(self._row.state)
+        self._operation = self._read(self._row)
         if self._operation.phase in phases.LAST_ACTS:
             await _in_thread(await self._last_act())
             await self._ended()
             return await _in_thread(lambda: self._files.load(None))
         turn = self.turn
         return await _in_thread(lambda: self._files.load(turn))
+
+    def _read(self, row: Rollover) -> Operation:
+        """What was kept; of another version the phase alone, from which all that is served follows."""
+        try:
+            return phases.decode_operation(row.state)
+        except UnreadableState as error:
+            self._emit(RolloverMoved(phase=row.phase, before=row.phase, detail=str(error)))
+            return Operation(phase=Phase(row.phase), entered_at=self._now().isoformat(), both_ways=True)
+
+    async def _read_again(self) -> None:
+        """A change may have been kept though its answer was lost: then what is served has to follow it."""
+        row = await self._store.open_rollover()
+        if row is None or self._row is None or row.version == self._row.version:
+            return
+        operation = self._read(row)
+
+        async def kept() -> None:
+            self._row, self._operation = row, operation
+
+        if operation.phase in phases.LAST_ACTS:
+            await kept()
+        else:
+            await self._switch(phases.turn_of(operation), kept)
 
     async def start(self) -> None:
         """Take up the stations' parts; the certificates are served already."""
@@ -151,6 +176,8 @@ class RootRollover:
 
     async def check(self) -> None:
         """See who has come to it, renew what hangs under the wrong root, and end a phase that ends by itself."""
+        async with self._lock:
+            await self._read_again()
         operation = self._operation
         if operation is None:
             return
@@ -267,6 +294,7 @@ class RootRollover:
         *to* names it, so that who repeats a command whose answer was lost does not go one phase further.
         """
         async with self._lock:
+            await self._read_again()
             operation = self._open()
             if to is not None and operation.phase is to:
                 return await self.status()
@@ -306,6 +334,7 @@ class RootRollover:
     async def back(self) -> View:
         """Into the phase before; raises `BadInput` where there is no way back."""
         async with self._lock:
+            await self._read_again()
             operation = self._open()
             await self._enter(operation, _allowed(phases.back(operation)), detail="back")
         return await self.status()
@@ -313,6 +342,7 @@ class RootRollover:
     async def abort(self) -> View:
         """Give it up: the new root is taken out of the stations, then thrown away; raises `BadInput`."""
         async with self._lock:
+            await self._read_again()
             operation = self._open()
             following = _allowed(phases.abort(operation))
             operation = msgspec.structs.replace(operation, exceptions=())
@@ -408,10 +438,12 @@ class RootRollover:
 
     def _send_away(self, standings: Sequence[Standing]) -> None:
         """Who has not met the new root alone comes back and meets it; a few at a time."""
-        sent = 0
+        sent, upgrading = 0, self._upgrading()
         for standing in standings:
             session = self._sessions.get(standing.identity)
-            if standing.met or session is None or session.facts.tls_version is None:
+            if standing.met or standing.identity in upgrading:
+                continue
+            if session is None or session.facts.tls_version is None:
                 continue
             session.close(1000, "come back: the certificates of the CSMS have changed")
             sent += 1

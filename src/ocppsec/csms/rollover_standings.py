@@ -60,7 +60,12 @@ class Standings:
         found: list[Station] = []
         while page := await self._store.stations(after=found[-1].identity if found else None, limit=_PAGE):
             found += page
-        return [station for station in found if station.target >= SecurityProfile.TLS_BASIC]
+        upgrading = self._upgrading()
+        return [
+            station
+            for station in found
+            if station.floor >= SecurityProfile.TLS_BASIC or station.identity in upgrading
+        ]
 
     async def _standing(
         self, station: Station, entered: datetime, certificates: frozenset[Which]
