@@ -142,16 +142,28 @@ class Booting(Session):
         self.accepted = True
 
 
-async def test_in_force_when_heard_behind_the_answer_to_its_boot(made):
-    """Also where no floor rises and no upgrade is open: the answer alone is no proof, what is heard after it is."""
+def security_of(made):
     nobody = SimpleNamespace(
         identities=frozenset(), ready=lambda _: None, accepted=lambda _: None, booted=_nothing
     )
     made.store.record_boot = _nothing
-    security = Security(
+    return Security(
         made.store, Sessions(), nobody, nobody, made.office, None, None, None, nobody,
         emit=made.events.append, now=lambda: datetime.now(UTC),
     )  # fmt: skip
+
+
+async def test_a_station_that_does_not_boot(made):
+    """It has booted before, and we ended before we could tell: its certificate is in force all the same."""
+    session = Session(new=True, accepted=True)
+    security_of(made).ready(session)
+    await session.settled()
+    assert made.store.activated == ["the new one"]
+
+
+async def test_in_force_when_heard_behind_the_answer_to_its_boot(made):
+    """Also where no floor rises and no upgrade is open: the answer alone is no proof, what is heard after it is."""
+    security = security_of(made)
     session = Booting()
     payload = {
         "reason": "PowerUp",
