@@ -186,7 +186,7 @@ class RootRollover:
                 await self._end()
             return
         await self._aim()
-        standings = await self._standings.all(operation)
+        standings = await self._standings.all(operation, explained=False)
         await self._renew(operation, standings)
         self._renewed_in = operation.entered_at
         if operation.phase is Phase.ALONE:
@@ -198,7 +198,7 @@ class RootRollover:
 
     async def _go_on_if_nobody_is_in_the_way(self, operation: Operation) -> None:
         following = _allowed(phases.forward(operation))
-        standings = await self._standings.all(operation)
+        standings = await self._standings.all(operation, explained=False)
         if self._operation is operation and not phases.obstacles(following, standings, operation.exceptions):
             await self._enter(operation, following, detail="nobody is in the way")
 

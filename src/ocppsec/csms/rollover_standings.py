@@ -37,11 +37,14 @@ class Standings:
         self._now = now
         self._issuers: dict[str, str] = {}
 
-    async def all(self, operation: Operation) -> list[Standing]:
+    async def all(self, operation: Operation, *, explained: bool = True) -> list[Standing]:
+        """*explained* looks up why nothing goes on with those that are away, which costs queries for each."""
         entered = datetime.fromisoformat(operation.entered_at)
         certificates = await self._certificates()
         return [
-            await self._standing(station, entered, certificates.get(station.identity, frozenset()))
+            await self._standing(
+                station, entered, certificates.get(station.identity, frozenset()), explained=explained
+            )
             for station in await self._stations()
         ]
 
@@ -68,13 +71,13 @@ class Standings:
         ]
 
     async def _standing(
-        self, station: Station, entered: datetime, certificates: frozenset[Which]
+        self, station: Station, entered: datetime, certificates: frozenset[Which], *, explained: bool
     ) -> Standing:
         part = self._carrier.part(station.identity)
         return Standing(
             identity=station.identity,
             shows=None if part is None else part.shows,
-            problem=await self._problem(station, part, entered),
+            problem=await self._problem(station, part, entered) if explained else "",
             met=part is not None and part.met_at is not None and part.met_at >= entered,
             certificates=certificates,
         )
