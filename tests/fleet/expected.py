@@ -34,7 +34,10 @@ class Expectation:
         )
 
     def may_meet(self, words, *, outages):
-        return re.match(self.refusals, words) is not None or (outages and OUTAGE.match(words) is not None)
+        if re.match(self.refusals, words) is not None or (outages and OUTAGE.match(words) is not None):
+            return True
+        # Who does not stop knocking is put off when much is going on.
+        return not self.able and re.match(r"\d: 503 ", words) is not None
 
 
 def failed(reason, refusals=NOBODY):
@@ -111,7 +114,7 @@ EXPECTED = {
     "weak-key": failed("1024 bits"),
     "wrong-cn": failed("wrong-common-name"),
     "wrong-organization": failed("wrong-organization"),
-    "refuses-certificate": failed("refused its new certificate"),
+    "refuses-certificate": failed("(refused its new certificate|too-many-requests)"),  # asked again at once
     "loses-certificate": failed("InvalidCertificate"),
     "clock-2019": failed("not-yet-valid"),
     # The new door does not let them in, so they go back to the old one, which does.
