@@ -234,6 +234,24 @@ class SigningFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerFound(Event):
+    """The other CA that signs stations' certificates is there, and is the one that is configured."""
+
+    name: ClassVar[str] = "issuer-found"
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerInDoubt(Event):
+    """At the start the other CA did not answer, or showed other CAs than `issuer.ca` has."""
+
+    name: ClassVar[str] = "issuer-in-doubt"
+    security: ClassVar[bool] = True
+    issuer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateAsked(Event):
     """Another CA is going to be asked for a certificate; written down before it is."""
 

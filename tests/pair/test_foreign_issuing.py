@@ -246,7 +246,21 @@ async def test_renewals_reenrol_at_est(est, new_house):
     await house.grow()
     await house.csms.renewer.renew(IDENTITY)
     await house.until(lambda: house.told("certificate-renewed"))
-    assert [heard.path.rpartition("/")[2] for heard in server.heard] == ["simpleenroll", "simplereenroll"]
+    assert [heard.path.rpartition("/")[2] for heard in server.posted] == ["simpleenroll", "simplereenroll"]
+
+
+async def test_at_the_start_it_is_told_whether_the_ca_is_the_right_one(est, desk, tmp_path):
+    server, settings = est
+    other, other_root = ca("Issuing", root := ca("Another root")), root
+    (tmp_path / "other.pem").write_bytes(pem(other.certificate, other_root.certificate))
+    events = []
+    await desk(settings, events).look()
+    await desk(replace(settings, ca=tmp_path / "other.pem"), events).look()
+    server.manner = "500"
+    await desk(settings, events).look()
+    assert [event.name for event in events] == ["issuer-found", "issuer-in-doubt", "issuer-in-doubt"]
+    assert "not those of issuer.ca: CN=EST" in events[1].reason
+    assert "answered 500" in events[2].reason
 
 
 # -- trouble ------------------------------------------------------------------------------------------------
@@ -295,7 +309,7 @@ async def test_a_ca_that_decides_later_is_asked_again(est, new_house):
         while (ended := await house.store.upgrade(begun.id)).status is UpgradeStatus.OPEN:
             await asyncio.sleep(0.02)
     assert ended.status is UpgradeStatus.DONE, ended.reason
-    assert len({heard.body for heard in server.heard}) == 1
+    assert len({heard.body for heard in server.posted}) == 1
     assert [each.state for each in await house.store.orders()] == [OrderState.ISSUED]
 
 
@@ -307,11 +321,11 @@ async def test_a_renewal_waits_for_a_decision_over_a_restart(est, new_house):
     server.later, server.retry_after = 1, "3600"
     await house.csms.renewer.renew(IDENTITY)
     await house.until(lambda: "decision" in (house.csms.renewer.open(IDENTITY) or Nobody).step)
-    asked = server.heard[-1].body
+    asked = server.posted[-1].body
     await house.csms.stop()
     await house.open_again()
     await house.until(lambda: house.told("certificate-renewed"))
-    assert server.heard[-1].body == asked
+    assert server.posted[-1].body == asked
     states = [each.state for each in await house.store.orders()]
     assert states == [OrderState.ISSUED, OrderState.UNKNOWN, OrderState.ISSUED]
 
@@ -327,7 +341,7 @@ async def test_a_slow_ca_holds_nobody_up(est, new_house):
     await house.connect()
     server.manner = "slow"
     upgrading = asyncio.create_task(house.upgrade())
-    await house.until(lambda: server.heard)
+    await house.until(lambda: server.posted)
     certificates = {"certificateType": ["CSMSRootCertificate"]}
     answer = await house.csms.call(IDENTITY, "GetInstalledCertificateIds", certificates, timeout=5)
     assert (answer["status"], upgrading.done()) == ("Accepted", False)

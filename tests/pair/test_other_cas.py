@@ -286,10 +286,26 @@ async def test_est_that_says_much_later_is_no_certificate_yet(est, retry_after):
     assert later.value.seconds >= 3600
 
 
+async def shown(settings):
+    issuer = open_ca(settings)
+    try:
+        return set(await issuer.authorities())
+    finally:
+        await issuer.close()
+
+
 async def test_est_shows_its_cas(est):
-    issuer = open_ca(of_est(est))
-    assert set(await issuer.authorities()) == {est.root.certificate, est.issuing.certificate}
-    await issuer.close()
+    assert await shown(of_est(est)) == {est.root.certificate, est.issuing.certificate}
+
+
+async def test_each_shows_its_cas(any_ca):
+    server, settings = any_ca
+    assert await shown(settings) & {server.root.certificate, server.issuing.certificate}
+
+
+async def test_the_real_cfssl_shows_its_ca(tmp_path):
+    with Cfssl(tmp_path) as server:
+        assert await shown(of_cfssl(server)) == {server.issuing.certificate}
 
 
 async def test_est_takes_no_revocations(est):

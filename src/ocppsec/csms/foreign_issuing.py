@@ -24,6 +24,8 @@ from ocppsec.events import (
     CertificateAsked,
     CertificateUnaccounted,
     Emit,
+    IssuerFound,
+    IssuerInDoubt,
     RevocationNotTold,
     RevocationTold,
     StoreUnavailable,
@@ -110,7 +112,8 @@ class ForeignIssuer:
                 self._unaccounted(row, reason)
 
     async def run(self) -> None:
-        """Tell the CA what is revoked, until cancelled."""
+        """Look whether it is there, then tell it what is revoked, until cancelled."""
+        await self.look()
         while True:
             self._revoked.clear()
             try:
@@ -120,6 +123,26 @@ class ForeignIssuer:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
                     await self._revoked.wait()
+
+    async def look(self) -> None:
+        """An operator wants to know at the start, not when the first station asks, that something is wrong."""
+        reason = ""
+        try:
+            async with asyncio.timeout(self._seconds):
+                shown = await self._ca.authorities()
+        except TimeoutError:
+            reason = f"{self.name} did not answer within {self._seconds:g} s"
+        except AskFailed as error:
+            reason = str(error)
+        else:
+            known = {each.certificate for each in self.trust.issuing} | set(self.trust.roots)
+            if known.isdisjoint(shown):
+                names = "; ".join(each.subject.rfc4514_string()[:100] for each in shown[:3]) or "none"
+                reason = f"the CAs it shows are not those of issuer.ca: {names}"
+        if reason:
+            self._emit(IssuerInDoubt(issuer=self.name, reason=reason))
+        else:
+            self._emit(IssuerFound(issuer=self.name))
 
     def revoked(self) -> None:
         """Something was: `run` looks at once."""

@@ -55,6 +55,15 @@ class Cfssl:
             raise self._endpoint.nonsense("it is no success, and has no result")
         return certificates_in(self._endpoint, result.get("certificate"))
 
+    async def authorities(self) -> tuple[x509.Certificate, ...]:
+        answer = await self._endpoint.post_json("/api/v1/cfssl/info", {"label": "", "profile": self._profile})
+        if answer.status != 200:
+            raise self._endpoint.refused(answer)
+        result = self._endpoint.object_in(answer).get("result")
+        return certificates_in(
+            self._endpoint, result.get("certificate") if isinstance(result, dict) else None
+        )
+
     async def revoke(self, revocation: Revocation) -> None:
         """Only where it runs with a database of certificates."""
         identifier = revocation.issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value

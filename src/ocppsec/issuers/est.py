@@ -60,14 +60,18 @@ class Est:
             wait = _retry_after(answer)
             if loop.time() + wait > until:
                 # 4.2.3: nothing is lost, the same request asked again gets its certificate.
-                raise NotYet(f"{self.name} has not decided yet, and wants to be asked again", ca=self.name, seconds=wait)
+                raise NotYet(
+                    f"{self.name} has not decided yet, and wants to be asked again",
+                    ca=self.name,
+                    seconds=wait,
+                )
             await asyncio.sleep(wait)
         if answer.status != 200:
             raise self._endpoint.refused(answer)
         return self._bag(answer)
 
     async def authorities(self) -> tuple[x509.Certificate, ...]:
-        """4.1: the CA's own certificates, for a person to look at; they are not believed."""
+        """4.1: /cacerts."""
         answer = await self._endpoint.get(f"{self._path}/cacerts", headers={"Accept": _BAG})
         if answer.status != 200:
             raise self._endpoint.refused(answer)

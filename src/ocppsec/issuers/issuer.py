@@ -93,6 +93,12 @@ class Issuer(Protocol):
         Raises `NotAsked` when it surely signed nothing, `AskFailed` when that is not known.
         """
 
+    async def authorities(self) -> tuple[x509.Certificate, ...]:
+        """CA certificates that it shows: its root, the CA that issues, or both.  They are compared, not believed.
+
+        Raises `AskFailed`.
+        """
+
     async def revoke(self, revocation: Revocation) -> None:
         """Tell the CA; repeating it is harmless.  Raises `CannotRevoke`, `AskFailed`."""
 

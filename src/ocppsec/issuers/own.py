@@ -48,6 +48,9 @@ class OwnCa:
         )
         return (issued.certificate, *authority.sent_with_leaf)
 
+    async def authorities(self) -> tuple[x509.Certificate, ...]:
+        return self._authority().sent_with_leaf
+
     async def revoke(self, revocation: Revocation) -> None:
         """The records are where we look; nobody else has to be told."""
 

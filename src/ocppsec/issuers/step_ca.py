@@ -97,6 +97,12 @@ class StepCa:
             return certificates_in(self._endpoint, found["certChain"])
         return certificates_in(self._endpoint, found.get("crt"), found.get("ca"))
 
+    async def authorities(self) -> tuple[x509.Certificate, ...]:
+        answer = await self._endpoint.get("/roots")
+        if answer.status not in (200, 201):
+            raise self._endpoint.refused(answer)
+        return certificates_in(self._endpoint, self._endpoint.object_in(answer).get("crts"))
+
     async def revoke(self, revocation: Revocation) -> None:
         serial = str(revocation.serial_number)
         token = self._provisioner.token(

@@ -64,6 +64,12 @@ class Vault:
             self._endpoint, data.get("certificate"), data.get("issuing_ca"), data.get("ca_chain")
         )
 
+    async def authorities(self) -> tuple[x509.Certificate, ...]:
+        answer = await self._endpoint.get(f"/v1/{self._mount}/ca_chain")
+        if answer.status != 200:
+            raise self._endpoint.refused(answer)
+        return certificates_in(self._endpoint, answer.body.decode("ascii", "replace"))
+
     async def revoke(self, revocation: Revocation) -> None:
         digits = f"{revocation.serial_number:x}"
         even = digits.zfill(len(digits) + len(digits) % 2)

@@ -34,6 +34,7 @@ WORTH_A_LOOK = (
     events.ExpiredCertificateAllowed,
     events.AuthorityCannotSign,
     events.AuthorityEndsSoon,
+    events.IssuerInDoubt,
     events.CertificateUnaccounted,
     events.RevocationNotTold,
     events.PublicCertificateFailed,

@@ -32,6 +32,9 @@ class FakeVault(WebCa):
         return self.directory / "trust.pem"
 
     def say(self, heard):
+        if (heard.method, heard.path) == ("GET", "/v1/pki_int/ca_chain"):  # without a token
+            body = pem(self.issuing.certificate, self.root.certificate)
+            return Said(200, "application/pem-certificate-chain", body)
         if heard.method != "POST" or heard.headers.get("content-type") != "application/json":
             return _errors(405, "unsupported operation")
         body = json.loads(heard.body)

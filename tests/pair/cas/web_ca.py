@@ -75,6 +75,11 @@ class WebCa:
     def say(self, heard):
         raise NotImplementedError
 
+    @property
+    def posted(self):
+        """What was asked of it, without the look at its CAs."""
+        return [heard for heard in self.heard if heard.method == "POST"]
+
     def __enter__(self):
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
