@@ -198,9 +198,8 @@ class Upgrader:
         running = self._running.get(identity)
         if running is None or (waits := workflow.waits_for(running.state)) is None:
             return False
-        if (
-            denial is None
-        ):  # whichever was approved: only one waits, and it is for the key the station has now
+        if denial is None:
+            # Whichever was approved: only one waits, and it is for the key the station has now.
             await self._feed_now(identity, exchange.ApprovalGiven())
             return True
         if waits != request:
