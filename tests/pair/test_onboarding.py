@@ -734,6 +734,51 @@ async def test_an_upgrade_that_cannot_be_begun_says_why(new_house):
     await itself.connection.close()
 
 
+async def own_password(house, **more):
+    """Somebody who was given one, and has hung up."""
+    expected = await house.expect("password", **more)
+    raw = await Raw.dial(house, expected.password)
+    await raw.boot()
+    data = await raw.answer("SetVariables", set_password("Accepted"))
+    await raw.connection.close()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    await house.until(lambda: house.is_at(Stage.RAISING))
+    return data["setVariableData"][0]["attributeValue"]
+
+
+async def test_an_upgrade_that_was_not_begun_is_begun_at_the_next_connection(new_house):
+    """Killed between its boot and the upgrade: it only reconnects, and is raised all the same."""
+    house = await new_house()
+    password = await own_password(house)
+    accepted, house.csms.onboarding.accepted = house.csms.onboarding.accepted, lambda _: None
+    raw = await Raw.dial(house, password)
+    assert (await raw.boot())["status"] == "Accepted"
+    await raw.connection.close()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    assert await house.store.upgrades(IDENTITY) == []
+    house.csms.onboarding.accepted = accepted
+
+    again = await Raw.dial(house, password)
+
+    await house.until(lambda: "raised" in house.steps())
+    assert len(await house.store.upgrades(IDENTITY)) == 1
+    await again.connection.close()
+
+
+async def test_a_password_of_its_own_is_not_replaced_again(new_house):
+    """`replace_factory_passwords` is for passwords of the factory; this one nobody has seen."""
+    house = await new_house(replace_factory_passwords=True)
+    password = await own_password(house, target=1)
+    replaced, house.csms.passwords.first_contact = [], lambda session: replaced.append(session.identity)
+    raw = await Raw.dial(house, password)
+
+    assert (await raw.boot())["status"] == "Accepted"
+
+    await house.until(lambda: house.is_at(Stage.DONE))
+    assert replaced == []
+    await raw.connection.close()
+
+
 # -- what a person may ask for ------------------------------------------------------------------------------
 NONSENSE = [
     ("guess", {}, "no way in"),
