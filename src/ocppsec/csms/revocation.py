@@ -147,10 +147,8 @@ class Revocation:
         authority = self._stations.certificate
         if write_chain((authority,)) in record.chain:
             return True
-        leaf = read_certificates(record.chain)[
-            0
-        ]  # before our CA's certificate was renewed, key and name were these
-        return is_issued_by(leaf, authority)
+        # Before our CA's certificate was renewed, its key and its name were these too.
+        return is_issued_by(read_certificates(record.chain)[0], authority)
 
     async def _current_responder(self, now: datetime) -> ocsp.Responder:
         async with self._certifying:
