@@ -1,6 +1,7 @@
 """When the database is away, the answer is StoreUnavailable, soon and with a reason; nothing is guessed."""
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
@@ -426,3 +427,16 @@ async def test_the_file_that_is_opened_is_the_one_that_was_named(tmp_path, name)
         assert there.execute("SELECT identity FROM stations").fetchall() == [("CP1",)]
     there.close()
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+async def test_closing_waits_for_who_still_reads(tmp_path):
+    """A read under way ends with its answer, and its connection to the database is closed like the others."""
+    for turns in range(12):
+        store = await open_store(tmp_path / "registry.db")
+        reading = [asyncio.create_task(store.station("CP1")) for _ in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await store.close()
+        answers = await asyncio.gather(*reading, return_exceptions=True)
+        assert all(answer is None or isinstance(answer, StoreUnavailable) for answer in answers)
+    gc.collect()

@@ -1,5 +1,6 @@
 """The store on SQL: each method names its query, its reader or its writer, and nothing else."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -80,6 +81,8 @@ class SqlStore:
         self._admissions = Admissions(database)
         self._writer = Writer(database)
         self._late = Late(self._writer)
+        self._reading = 0
+        self._nobody_reads = asyncio.Event()
         self._closed = False
 
     @classmethod
@@ -422,6 +425,8 @@ class SqlStore:
         finally:
             await self._writer.close()
             await self._admissions.close()
+            if self._reading:  # a connection that is out when the pool is given up is never closed
+                await self._nobody_reads.wait()
             await self._database.dispose()
 
     def _check_open(self) -> None:
@@ -435,9 +440,16 @@ class SqlStore:
     async def _read(self, query: Query[P, T], *args: P.args, **named: P.kwargs) -> T:
         self._check_open()
         self._database.check_file()
-        with outages(), understood():
-            async with self._database.read.connect() as connection:
-                return await query(connection, *args, **named)
+        self._reading += 1
+        self._nobody_reads.clear()
+        try:
+            with outages(), understood():
+                async with self._database.read.connect() as connection:
+                    return await query(connection, *args, **named)
+        finally:
+            self._reading -= 1
+            if not self._reading:
+                self._nobody_reads.set()
 
     async def _write(
         self, conflict: RegistryError | None, query: Query[P, T], *args: P.args, **named: P.kwargs
