@@ -378,6 +378,8 @@ async def test_another_station_under_the_same_name_proves_anew(site):
     await site.csms.add_station("CP1", profile=2, password=PASSWORD)
     with pytest.raises(BadInput, match="CP1: nothing proves"):
         await site.rollover.forward()
+    view = await site.rollover.forward(accept_missing=1)  # so many, whoever they are; then they have names
+    assert (view.operation.phase, view.operation.exceptions) == (Phase.SERVE, ("CP1",))
 
 
 async def test_who_trusts_what_is_known(site):
