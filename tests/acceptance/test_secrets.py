@@ -233,10 +233,10 @@ def test_no_private_key_is_anywhere_but_in_its_file(story):
 
 
 def test_files_with_secrets_are_ours_alone(story):
-    """0600 for every file but public certificates, 0700 for directories."""
+    """0600 for every file but public certificates and revocation lists, 0700 for directories."""
     state, _, _, _ = story
     for path in [state, *state.rglob("*")]:
         mode = path.stat().st_mode & 0o777
-        public = path.suffix == ".pem" and b"PRIVATE" not in path.read_bytes()
+        public = path.suffix in {".pem", ".crl"} and b"PRIVATE" not in path.read_bytes()
         assert mode & 0o077 == 0 or public, f"{path} {oct(mode)}"
         assert path.stat().st_uid == os.getuid()
