@@ -8,9 +8,10 @@ kept before anything else happens: after a crash the same request gets that cert
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from weakref import WeakValueDictionary
 
 from cryptography import x509
@@ -49,6 +50,7 @@ from ocppsec.registry.store import RegistryError, Store, Superseded
 
 _LOOK_SECONDS = 300.0
 """So often a CA that could not be told of a revocation is tried again."""
+_CLOSE_SECONDS = 2.0
 _AT_ONCE = 50
 _TAKEN_WITHIN = timedelta(hours=1)
 """After that an answer that is in no record is nobody's."""
@@ -93,6 +95,7 @@ class ForeignIssuer:
         self._revoked = asyncio.Event()
         self._complained: set[str] = set()
         self._since = now()
+        self._talking: asyncio.Task[None] | None = None
         self._undecided: dict[str, SigningOrder] = {}
         """By key: the CA wants to be asked for these again."""
 
@@ -113,16 +116,24 @@ class ForeignIssuer:
 
     async def run(self) -> None:
         """Look whether it is there, then tell it what is revoked, until cancelled."""
-        await self.look()
+        await self._to_its_end(self.look())
         while True:
             self._revoked.clear()
-            try:
-                await self.tell()
-            except RegistryError as error:
-                self._emit(StoreUnavailable(doing="looking for revocations to tell", reason=str(error)))
+            await self._to_its_end(self._tell_or_say())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
                     await self._revoked.wait()
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Cancelled in the middle, the HTTP client would leave its socket behind: `close` waits a moment for it."""
+        self._talking = asyncio.get_running_loop().create_task(work)
+        await asyncio.shield(self._talking)
+
+    async def _tell_or_say(self) -> None:
+        try:
+            await self.tell()
+        except RegistryError as error:
+            self._emit(StoreUnavailable(doing="looking for revocations to tell", reason=str(error)))
 
     async def look(self) -> None:
         """An operator wants to know at the start, not when the first station asks, that something is wrong."""
@@ -149,6 +160,11 @@ class ForeignIssuer:
         self._revoked.set()
 
     async def close(self) -> None:
+        """May be called twice."""
+        if self._talking is not None and not self._talking.done():
+            await asyncio.wait({self._talking}, timeout=_CLOSE_SECONDS)
+            self._talking.cancel()
+            await asyncio.gather(self._talking, return_exceptions=True)
         await self._ca.close()
 
     # -- issuing ----------------------------------------------------------------------------------------
