@@ -373,9 +373,9 @@ async def test_another_station_under_the_same_name_proves_anew(site):
     await site.add("CP1")
     await site.go_to(Phase.DISTRIBUTE)
     await site.until_nobody_is_in_the_way()
-    await site.switch_off("CP1")
     await site.csms.remove_station("CP1")
     await site.csms.add_station("CP1", profile=2, password=PASSWORD)
+    await site.switch_off("CP1")
     with pytest.raises(BadInput, match="CP1: nothing proves"):
         await site.rollover.forward()
     view = await site.rollover.forward(accept_missing=1)  # so many, whoever they are; then they have names

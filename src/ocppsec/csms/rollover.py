@@ -240,8 +240,8 @@ class RootRollover:
     def lost(self, identity: str) -> None:
         self.carrier.lost(identity)
 
-    def forget(self, identity: str) -> None:
-        self.carrier.forget(identity)
+    def removed(self, identity: str) -> None:
+        self.carrier.removed(identity)
 
     # -- what an operator says --------------------------------------------------------------------------
     async def begin(self, *, keep_keys: bool = False) -> View:

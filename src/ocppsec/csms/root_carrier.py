@@ -98,6 +98,8 @@ class RootCarrier:
         self._busy: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dismissed: dict[str, Session] = {}
+        """Connections of stations that were removed, while they last."""
         self._changed = asyncio.Event()
         """Something has become of some station."""
         self.calm = asyncio.Event()
@@ -185,7 +187,15 @@ class RootCarrier:
         if session.identity in self._running:
             self._spawn(self._doubt(session.identity))
 
+    def removed(self, identity: str) -> None:
+        """Its connection may last a moment longer; what is said there proves nothing for who comes in its place."""
+        session = self._session_of(identity)
+        if session is not None:
+            self._dismissed[identity] = session
+        self.forget(identity)
+
     def lost(self, identity: str) -> None:
+        self._dismissed.pop(identity, None)
         self._changed.set()
         self._feed(identity, exchange.LinkLost())
 
@@ -246,7 +256,9 @@ class RootCarrier:
 
     def _can_be_called(self, identity: str) -> bool:
         session = self._session_of(identity)
-        return session is not None and session.accepted and session.link is not None
+        if session is None or session is self._dismissed.get(identity):
+            return False
+        return session.accepted and session.link is not None
 
     async def _doubt(self, identity: str) -> None:
         await self._feed_now(identity, LookAgain())

@@ -605,7 +605,7 @@ class Csms:
         self._revoked()
         await self._upgrader.forget(identity)
         self.renewer.forget(identity)
-        self.rollover.forget(identity)
+        self.rollover.removed(identity)
         self._sessions.forget(identity)
         self._charging.forget(identity)
         self._reception.removed(identity)
