@@ -16,10 +16,10 @@ from weakref import WeakValueDictionary
 
 from cryptography import x509
 
-from ocppsec.certificates.facts import serial_number
 from ocppsec.certificates.issue import Issued
 from ocppsec.certificates.pem import read_certificate, write_chain
 from ocppsec.certificates.request import ApprovedRequest
+from ocppsec.csms.foreign_revocation import RevocationTeller
 from ocppsec.csms.issuing import der_of
 from ocppsec.events import (
     CertificateAsked,
@@ -27,21 +27,16 @@ from ocppsec.events import (
     Emit,
     IssuerFound,
     IssuerInDoubt,
-    RevocationNotTold,
-    RevocationTold,
     StoreUnavailable,
 )
 from ocppsec.issuers.checks import BadAnswer, judge
 from ocppsec.issuers.choice import ForeignCa, open_ca
 from ocppsec.issuers.issuer import (
     AskFailed,
-    CannotRevoke,
-    Declined,
     Issuer,
     NotAsked,
     NotYet,
     Order,
-    Revocation,
 )
 from ocppsec.issuers.trust import Trust, read_trust
 from ocppsec.profiles.record import CertificateState
@@ -51,9 +46,6 @@ from ocppsec.registry.store import RegistryError, Store, Superseded
 _LOOK_SECONDS = 300.0
 """So often a CA that could not be told of a revocation is tried again."""
 _CLOSE_SECONDS = 2.0
-_AT_ONCE = 50
-_TAKEN_WITHIN = timedelta(hours=1)
-"""After that an answer that is in no record is nobody's."""
 _MOST_RECOVERED = 10_000
 
 
@@ -93,8 +85,7 @@ class ForeignIssuer:
         self._sent_with_leaf = tuple(write_chain((each.certificate, *each.above)) for each in trust.issuing)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._revoked = asyncio.Event()
-        self._complained: set[str] = set()
-        self._since = now()
+        self._teller = RevocationTeller(ca, trust, store, seconds=seconds, emit=emit, now=now)
         self._talking: asyncio.Task[None] | None = None
         self._undecided: dict[str, SigningOrder] = {}
         """By key: the CA wants to be asked for these again."""
@@ -166,6 +157,10 @@ class ForeignIssuer:
             self._talking.cancel()
             await asyncio.gather(self._talking, return_exceptions=True)
         await self._ca.close()
+
+    async def tell(self) -> None:
+        """See `RevocationTeller.tell`."""
+        await self._teller.tell()
 
     # -- issuing ----------------------------------------------------------------------------------------
     async def issue(self, approved: ApprovedRequest, csr: str, *, identity: str) -> Issued:
@@ -271,59 +266,4 @@ class ForeignIssuer:
     def _unaccounted(self, row: SigningOrder, reason: str) -> None:
         self._emit(
             CertificateUnaccounted(identity=row.identity, issuer=row.issuer, order=row.id, reason=reason)
-        )
-
-    # -- revocation -------------------------------------------------------------------------------------
-    async def tell(self) -> None:
-        """Each once; where the CA cannot be reached, again at the next look."""
-        now = self._now()
-        # What an earlier process was given is taken up soon after the start, or never.
-        untaken = now - _TAKEN_WITHIN if now - self._since > _TAKEN_WITHIN else None
-        for row in await self._store.orders_to_revoke(limit=_AT_ONCE, untaken_before=untaken):
-            if row.certificate is not None:
-                await self._tell_one(row, read_certificate(row.certificate))
-
-    async def _tell_one(self, row: SigningOrder, leaf: x509.Certificate) -> None:
-        issuing = self.trust.issuer_of(leaf)
-        serial = serial_number(leaf)
-        if issuing is None:
-            await self._not_told(row, serial, "it is not of the CA that is configured now", again=False)
-            return
-        revocation = Revocation(
-            serial_number=leaf.serial_number, issuer=issuing.certificate, reason=await self._reason(row)
-        )
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._ca.revoke(revocation)
-        except TimeoutError:
-            await self._not_told(row, serial, "it did not answer", again=True)
-        except CannotRevoke as error:
-            await self._not_told(row, serial, str(error), again=False)
-        except Declined as error:
-            await self._not_told(row, serial, str(error), again=not error.for_good)
-        except AskFailed as error:
-            await self._not_told(row, serial, str(error), again=True)
-        else:
-            await self._store.set_order_revocation(row.id, "told")
-            self._emit(RevocationTold(identity=row.identity, issuer=row.issuer, serial_number=serial))
-
-    async def _reason(self, row: SigningOrder) -> str:
-        record = None if row.fingerprint is None else await self._store.certificate_owner(row.fingerprint)
-        reason = "" if record is None else record.revocation_reason or ""
-        return "cessationOfOperation" if reason == "station removed" else reason or "unspecified"
-
-    async def _not_told(self, row: SigningOrder, serial: str, reason: str, *, again: bool) -> None:
-        if not again:
-            await self._store.set_order_revocation(row.id, f"not told: {reason}")
-        if row.id in self._complained:
-            return
-        self._complained.add(row.id)
-        self._emit(
-            RevocationNotTold(
-                identity=row.identity,
-                issuer=row.issuer,
-                serial_number=serial,
-                reason=reason,
-                tried_again=again,
-            )
         )
