@@ -354,7 +354,8 @@ class ServerCertificatesRefused(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityCannotSign(Event):
     """The key of the CA that issues to stations does not sign, as in a token that was taken away: nobody is certified,
-    and the list of revoked certificates grows old.  Told when it begins."""
+    and the list of revoked certificates grows old.  Told when it begins.
+    """
 
     name: ClassVar[str] = "authority-cannot-sign"
     security: ClassVar[bool] = True

@@ -903,7 +903,24 @@ async def test_a_factory_certificate_that_has_expired(new_house):
     assert next(one.status for one in happened if isinstance(one, told.Booted)) == "Pending"
     (allowance,) = await house.csms.allowances.of(IDENTITY)
     assert (allowance.how, allowance.uses >= 1) == ("renewed", True)
-    assert station.accepted
+    await station.until(lambda one: one.accepted, timeout=10)
+
+
+@pytest.mark.parametrize("step", ["came-in", "given-root"])
+async def test_a_restart_in_the_middle(new_house, step):
+    """Another process goes on where this one stood, with the certificate of the manufacturer or with ours."""
+    house = await new_house(manufacturers=(maker(),))
+    await house.expect("certificate")
+    station, _ = house.station(door=3, certificate=MAKER.station_certificate(SERIAL))
+    await house.until(lambda: step in house.steps())
+    await house.shut()
+    await house.reopen()
+
+    await house.until(lambda: house.is_at(Stage.DONE), timeout=30)
+
+    active = [one for one in await house.store.certificates(IDENTITY) if one.state is CertificateState.ACTIVE]
+    assert len(active) == 1
+    await station.until(lambda one: one.accepted, timeout=10)
 
 
 class Lists:
