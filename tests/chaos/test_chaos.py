@@ -161,6 +161,23 @@ def refusal(reason):
             id="a floor that falls",
         ),
         pytest.param(
+            lambda watch: (
+                watch.stored("station", (), record("CP1", TLS_CLIENT)),
+                watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_CLIENT),
+                watch.stored("station", (), record("CP1", TLS_BASIC)),
+            ),
+            None,
+            id="the one step down",
+        ),
+        pytest.param(
+            lambda watch: (
+                watch.stored("station", (), record("CP1", TLS_BASIC)),
+                watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_BASIC),
+            ),
+            "not from 3",
+            id="another step down",
+        ),
+        pytest.param(
             lambda watch: [
                 watch.stored("begin_upgrade", (SimpleNamespace(id="u1"),), None) for _ in range(2)
             ],

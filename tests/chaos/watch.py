@@ -31,6 +31,11 @@ class Watch:
                 self._booted[identity] = max(self._booted.get(identity, 0), facts.profile)
             case "raise_floor":
                 self._rises(arguments[0], arguments[1])
+            case "lower_floor":  # the one step down that there is: from 3 to 2, asked for by a person
+                identity = arguments[0].identity
+                if self._floors.get(identity, 0) != SecurityProfile.TLS_CLIENT:
+                    self.broken.append(f"the floor of {identity} was lowered, and not from 3")
+                self._floors[identity] = SecurityProfile.TLS_BASIC
             case "save_upgrade" if arguments[0].raise_floor_to is not None:
                 self._rises(arguments[0].upgrade.identity, arguments[0].raise_floor_to)
             case "admission_record" | "station" if result is not None:
