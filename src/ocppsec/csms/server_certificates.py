@@ -113,9 +113,7 @@ class ServerCertificates:
         async with self._lock:
             await self._tested(await _in_thread(load))
 
-    async def switch(
-        self, load: Callable[[], AuthorityFiles], kept: Callable[[], Awaitable[None]]
-    ) -> None:
+    async def switch(self, load: Callable[[], AuthorityFiles], kept: Callable[[], Awaitable[None]]) -> None:
         """Serve what *load* gives, once it is tested and *kept* has said so; when it raises, nothing has changed."""
         async with self._lock:
             authority = await _in_thread(load)

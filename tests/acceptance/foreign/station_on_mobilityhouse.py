@@ -277,7 +277,9 @@ class Manners(ChargePoint):
         for path, root in zip(self.flash.root_files, self.flash.roots, strict=True):
             named = (name_hash(root.issuer), key_hash(root.public_key()), f"{root.serial_number:x}")
             asked = tuple(
-                certificate_hash_data[part].lower().lstrip("0") if part == "serial_number" else certificate_hash_data[part]
+                certificate_hash_data[part].lower().lstrip("0")
+                if part == "serial_number"
+                else certificate_hash_data[part]
                 for part in ("issuer_name_hash", "issuer_key_hash", "serial_number")
             )
             if named == asked and certificate_hash_data["hash_algorithm"] == "SHA256":
