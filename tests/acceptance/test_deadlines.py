@@ -11,7 +11,7 @@ import pytest
 from rig.server import eventually, port_of
 from rig.wire import Raw, basic, client_context, dial, read_answer, request, target
 
-from ocppsec.csms import service
+from ocppsec.csms import assembly
 from ocppsec.csms.doors import Deadlines
 
 SOON = 1.5
@@ -124,7 +124,7 @@ def test_a_station_that_boots_stays(house):
 
 def test_a_silent_station_is_pinged_and_a_dead_one_dropped(house, monkeypatch):
     """After a while of silence comes a ping; without any answer the connection ends."""
-    monkeypatch.setattr(service, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(assembly, "_SWEEP_SECONDS", 0.05)
     house = house(ping_seconds=0.3, pong_seconds=0.3)
     with Raw(house.door(1), "CS", password=house.add("CS")) as station:
         station.boot("CS")
@@ -135,7 +135,7 @@ def test_a_silent_station_is_pinged_and_a_dead_one_dropped(house, monkeypatch):
 
 def test_a_station_that_answers_pings_stays(house, monkeypatch):
     """A pong is a sign of life."""
-    monkeypatch.setattr(service, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(assembly, "_SWEEP_SECONDS", 0.05)
     house = house(ping_seconds=0.2, pong_seconds=0.3)
     with Raw(house.door(1), "CS", password=house.add("CS")) as station:
         station.boot("CS")
@@ -191,7 +191,7 @@ class Ponders:
 
 def test_an_orderly_stop_does_not_wait_for_ever(house, monkeypatch):
     """Whoever owes an answer has a moment; then the station is told that the CSMS goes away (1001)."""
-    monkeypatch.setattr(service, "_FINISH_SECONDS", 0.3)
+    monkeypatch.setattr(assembly, "_FINISH_SECONDS", 0.3)
     house = house()
     reception = house.csms._reception
     reception.serve(replace(reception._house, application=Ponders()))

@@ -1,93 +1,39 @@
-"""The CSMS as a whole: everything put together, and all that the API offers.
+"""The CSMS as a whole: all that the API offers.  How it is put together is in `ocppsec.csms.assembly`.
 
 State first: what a method promises is in the store when it returns.
 """
 
-import asyncio
-import contextlib
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cryptography import x509
-
-from ocppsec.certificates.content import Pointers
-from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.certificates.foreign_status import ForeignIssuer as ForeignCA
-from ocppsec.certificates.pem import write_chain
-from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
-from ocppsec.csms.allowances import Allowances
-from ocppsec.csms.anchors import Anchor
-from ocppsec.csms.application import Application, BuiltIn
-from ocppsec.csms.asking_again import LEAST_SECONDS, AskingAgain
-from ocppsec.csms.authority_watch import AuthorityWatch
-from ocppsec.csms.ca_files import CaFiles
+from ocppsec.csms.application import Application
+from ocppsec.csms.assembly import Assembly
 from ocppsec.csms.campaigner import Campaigner
-from ocppsec.csms.certificate_office import CertificateOffice
-from ocppsec.csms.certifier import Certifier
-from ocppsec.csms.charging import Charging
 from ocppsec.csms.configuration import Configuration
-from ocppsec.csms.entrance import Entrance, OpenDoor
-from ocppsec.csms.errors import BadInput, CsmsNotReady, NotConnected
-from ocppsec.csms.expiry_watch import ExpiryWatch
+from ocppsec.csms.entrance import OpenDoor
+from ocppsec.csms.errors import BadInput, NotConnected
 from ocppsec.csms.explain import Explanation, explain
-from ocppsec.csms.foreign_issuing import ForeignIssuer, open_foreign
-from ocppsec.csms.foreign_status import ForeignStatus
-from ocppsec.csms.gate import Gate
-from ocppsec.csms.ground import Ground
-from ocppsec.csms.installed import InstalledCertificates
-from ocppsec.csms.interventions import Interventions
-from ocppsec.csms.issuing import OwnIssuer
-from ocppsec.csms.kinds import Kinds
-from ocppsec.csms.new_certificates import NewCertificates
-from ocppsec.csms.onboarding import OnboardingOffice
-from ocppsec.csms.passwords import PasswordOffice
-from ocppsec.csms.pending import PendingDesk
 from ocppsec.csms.planning import plan_for, proven, start_of
-from ocppsec.csms.provisioning import Provisioner
-from ocppsec.csms.public_certificate import PublicCertificate, brought_by_acme
-from ocppsec.csms.reception import Reception
-from ocppsec.csms.renewer import Renewer
-from ocppsec.csms.request_book import RequestBook
-from ocppsec.csms.requests_desk import RequestsDesk
 from ocppsec.csms.rescue import Rescue, rescue
 from ocppsec.csms.rescuer import Rescuer
-from ocppsec.csms.revocations import Revocations
-from ocppsec.csms.rollover import RootRollover
-from ocppsec.csms.security import Security
-from ocppsec.csms.server_certificates import OwnFiles, ServerCertificates
-from ocppsec.csms.session import House, Session
-from ocppsec.csms.sessions import Sessions
-from ocppsec.csms.stations import Registrar, check_labels
-from ocppsec.csms.status_desk import StatusDesk
-from ocppsec.csms.trust import TrustBook
-from ocppsec.csms.upgrader import Upgrader
+from ocppsec.csms.stations import check_labels
 from ocppsec.events import (
     Emit,
 )
-from ocppsec.issuers.acme import AcmeSettings, require_acme
 from ocppsec.ocppj.errors import LocalError
-from ocppsec.profiles.admission import Policy
-from ocppsec.profiles.password import PEPPER_BYTES, Hasher
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import Stage
-from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry.records import (
-    CertificateRequest,
     Station,
     Upgrade,
     UpgradeStatus,
 )
-from ocppsec.registry.store import NotRegistered, Store, StoreUnavailable
+from ocppsec.registry.store import NotRegistered, Store
 from ocppsec.upgrades.kinds import ordered_by
 from ocppsec.upgrades.plan import Deadlines, Lowering
-
-_SWEEP_SECONDS = 5.0
-_FINISH_SECONDS = 5.0
-"""How long an orderly stop waits for answers that an application, or a station, still owes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +57,8 @@ class AddedStation:
     """Shown once; only its hash is kept."""
 
 
-class Csms:
-    """Owns doors, sessions and loops.  `start` it, `stop` it; in between it is what the API calls."""
+class Csms(Assembly):
+    """What the API and the commands call, between `start` and `stop`."""
 
     def __init__(
         self,
@@ -123,380 +69,8 @@ class Csms:
         application: Application | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.configuration = configuration
-        self.store = store
-        self._emit = emit
-        self._now = now
-        self._application = application or BuiltIn()
-        self._sessions = Sessions()
-        self._charging = Charging()
-        self.trust = TrustBook(store, lambda: self.authority, now=now)
-        self.installed = InstalledCertificates(
-            self.call, lambda: self.authority.hierarchy.root.certificate, book=self.trust
-        )
-        self.certificates = CertificateOffice(store, self._sessions, emit=emit, now=now)
-        self._loops: list[asyncio.Task[None]] = []
-        self._entrance: Entrance | None = None
+        super().__init__(configuration, store, emit=emit, application=application, now=now)
         self.campaigner = Campaigner(self, emit=emit, now=now)
-        self._ca_files = CaFiles(configuration, now=now)
-        self.rollover = RootRollover(
-            store,
-            self._sessions,
-            self._ca_files,
-            self._serving,
-            self._renewing,
-            self.trust,
-            lambda: self.upgrading,
-            settings=configuration.rollover,
-            own_hierarchy=_not_all_ours(configuration),
-            emit=emit,
-            now=now,
-        )
-        self.issuer: ForeignIssuer | None = None
-        self._asking_again = AskingAgain(self._ask_again)
-        self._started = False
-
-    # -- life -------------------------------------------------------------------------------------------
-    async def start(self) -> None:
-        """Load or create the CA, take up open upgrades, open the doors.
-
-        Raises what `load_or_create` raises, `BadIssuer`, `StoreUnavailable`, `tls.BadMaterial`, OSError for a
-        port in use.
-        """
-        loop = asyncio.get_running_loop()
-        authority = await self.rollover.load()
-        self.issuer = await loop.run_in_executor(None, self._open_issuer)
-        hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
-        self._build_offices(hasher)
-        self._build_entrance(hasher)
-        await self.server_certificates.begin(authority)
-        if self.issuer is not None:
-            await self.issuer.recover()
-        await self._upgrader.start()
-        await self._reception.sightings.recall(self.store)
-        await self.renewer.start()
-        await self.campaigner.start()
-        await self.rollover.start()
-        assert self._entrance is not None
-        await self.allowances.look()
-        await self._entrance.open()
-        self._loops = [loop.create_task(self._sweep()), loop.create_task(self.server_certificates.run())]
-        watch = AuthorityWatch(lambda: self.authority, emit=self._emit, now=self._now)
-        self._loops.append(loop.create_task(watch.run()))
-        for desk in (self.allowances, self.onboarding, self.foreign_status, self.expiry):
-            self._loops.append(loop.create_task(desk.run()))
-        if self.issuer is not None:
-            self._loops.append(loop.create_task(self.issuer.run()))
-        if self.configuration.acme is not None:
-            self._loops.append(loop.create_task(self._look_after_acme(self.configuration.acme).run()))
-        self._started = True
-
-    def _build_offices(self, hasher: Hasher) -> None:
-        """Who does the work behind the doors."""
-        settings = self.configuration
-        pointers = Pointers.under(settings.public_url) if settings.public_url else None
-        own = OwnIssuer(
-            self.rollover.generation_for,
-            lifetime=settings.certificate_lifetime,
-            now=self._now,
-            serial=x509.random_serial_number,
-            pointers=pointers,
-        )
-        self._certifier = Certifier(
-            self.store,
-            self.issuer or own,
-            organization=settings.organization,
-            emit=self._emit,
-            now=self._now,
-            book=RequestBook(self.store, approval=settings.approval, emit=self._emit, now=self._now),
-        )
-        self._certifier.on_later = self._asking_again.later
-        self.requests = RequestsDesk(
-            self.store,
-            self._certifier,
-            own.rehearse if self.issuer is None else None,
-            self._decided,
-            emit=self._emit,
-            now=self._now,
-        )
-        self.revocation = Revocations(self.store, lambda: self.authority, now=self._now)
-        self.certificates.on_revoked = self._revoked
-        self._registrar = Registrar(self.store, hasher, now=self._now)
-        self.kinds = Kinds(self.store, now=self._now)
-        self.interventions = Interventions(
-            self.store, floor_fell=self._sessions.forget, emit=self._emit, now=self._now
-        )
-        self._upgrader = Upgrader(
-            self.store,
-            self._certifier,
-            self._sessions.get,
-            emit=self._emit,
-            now=self._now,
-            lower_floor=self.interventions.lower_floor,
-            learn=self.kinds.learn,
-        )
-        self.renewer = Renewer(
-            self.store,
-            self._certifier,
-            self._sessions.get,
-            settings=settings.renewal,
-            emit=self._emit,
-            now=self._now,
-        )
-        self.certificates.on_revoked_of = self.renewer.revoked
-        self.expiry = ExpiryWatch(
-            self.store,
-            lambda: self.authority,
-            self._server_ends,
-            self.renewer.open,
-            self.revocation.list_in_force,
-            lifetime=settings.certificate_lifetime,
-            emit=self._emit,
-            now=self._now,
-        )
-        self._ground = Ground()
-        self.passwords = PasswordOffice(
-            self.store,
-            hasher,
-            self._ground,
-            self._sessions.get,
-            lambda: self.upgrading,
-            emit=self._emit,
-            at_first_contact=settings.replace_factory_passwords,
-        )
-
-    def _build_pending(self) -> PendingDesk:
-        """Who looks after those that are let in and not accepted yet."""
-        settings = self.configuration
-        self.allowances = Allowances(
-            self.store,
-            self._sessions,
-            on_change=self._let_expired_reach_admission,
-            emit=self._emit,
-            now=self._now,
-        )
-        self.onboarding = OnboardingOffice(
-            self.store,
-            self._registrar,
-            self._sessions,
-            Provisioner(
-                self._call_pending,
-                self.passwords,
-                self.renewer,
-                InstalledCertificates(self._call_pending, lambda: self.rollover.generation_for("").root),
-                organization=settings.organization,
-                roots=self._roots_for_new,
-            ),
-            manufacturers=frozenset(maker.name for maker in settings.manufacturers),
-            begin_upgrade=self.begin_upgrade,
-            emit=self._emit,
-            now=self._now,
-        )
-        return PendingDesk(
-            self.onboarding,
-            self.allowances,
-            self.renewer,
-            self._sessions,
-            interval=settings.pending_seconds,
-            emit=self._emit,
-            now=self._now,
-        )
-
-    def _roots_for_new(self) -> tuple[str, ...]:
-        """What a new station has to trust: our root, and that of another CA that signs for stations."""
-        others = () if self.issuer is None else self.issuer.trust.roots
-        return (self.rollover.generation_for("").root_pem, *(write_chain((root,)) for root in others))
-
-    def _let_expired_reach_admission(self, wanted: bool) -> None:
-        if self._entrance is not None:
-            self._entrance.let_expired_reach_admission(wanted)
-
-    def _build_entrance(self, hasher: Hasher) -> None:
-        """The way in: reception, the messages that the CSMS answers itself, the gate, the doors."""
-        settings = self.configuration
-        pending = self._build_pending()
-        self.foreign_status = ForeignStatus(
-            [
-                ForeignCA(name=maker.name, certificate=certificate, rule=maker.rule)
-                for maker in settings.manufacturers
-                for certificate in maker.certificates
-            ],
-            inside=settings.ocsp_hosts,
-            emit=self._emit,
-            now=self._now,
-        )
-        new_certificates = NewCertificates(self.store, self.renewer, emit=self._emit, now=self._now)
-        self._reception = Reception(
-            self.store,
-            self._sessions,
-            self._upgrader,
-            self.renewer,
-            new_certificates,
-            self._ground,
-            self.passwords,
-            pending,
-            limits=settings.limits,
-            emit=self._emit,
-            now=self._now,
-        )
-        self._security = Security(
-            self.store,
-            self._sessions,
-            self._upgrader,
-            self.renewer,
-            new_certificates,
-            self._certifier,
-            StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now),
-            self.passwords,
-            pending,
-            emit=self._emit,
-            now=self._now,
-            on_boot=self.rollover.booted,
-        )
-        self._reception.serve(
-            House(
-                security=self._security,
-                application=self._application,
-                emit=self._emit,
-                now=self._now,
-                opened=self._opened,
-                closed=self._closed,
-                boot_seconds=settings.boot_seconds,
-                charging=self._charging,
-            )
-        )
-        gate = Gate(
-            self.store,
-            Policy(organizations=frozenset({settings.organization})),
-            self._ground,
-            verify=hasher.verify,
-            throttle=LoginThrottle(),
-            issuers=self._issuer_of,
-            foreign=self.foreign_status,
-            pending=pending,
-            emit=self._emit,
-            enter=self._reception.enter,
-            refused=self._reception.refused,
-            settled=self._sessions.settled,
-            now=self._now,
-        )
-        self._entrance = entrance = Entrance(
-            settings,
-            gate.decide,
-            emit=self._emit,
-            door_saw=self._reception.door_saw,
-            further_anchors="" if self.issuer is None else self.issuer.trust.anchors_pem,
-        )
-        self.server_certificates = ServerCertificates(
-            self._load_authority,
-            entrance.use,
-            hostname=settings.hostname,
-            own=self._own_certificate(),
-            emit=self._emit,
-            now=self._now,
-        )
-
-    def _opened(self, session: Session) -> None:
-        self._reception.opened(session)
-        if self._sessions.get(session.identity) is session:
-            self.rollover.connected(session)
-
-    def _closed(self, session: Session) -> None:
-        in_place = self._sessions.get(session.identity) is session
-        self._reception.closed(session)
-        if in_place:
-            self.rollover.lost(session.identity)
-
-    def _issuer_of(self, der: bytes) -> Anchor | None:
-        return self._entrance.issuer_of(der) if self._entrance is not None else None
-
-    async def stop(self) -> None:
-        """Close doors, then stations (1001, going away), then finish what was begun.  May be called twice."""
-        self._started = False
-        if self._entrance is None:
-            return
-        await self.campaigner.stop()
-        await self.onboarding.stop()
-        await self.passwords.stop()
-        await self._entrance.close()
-        for task in self._loops:
-            task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        sessions = list(self._sessions)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FINISH_SECONDS):
-                await asyncio.gather(*(session.finish() for session in sessions))
-        for session in sessions:
-            session.close(1001, "the CSMS is going down")
-        for session in sessions:
-            if session.link is not None:
-                await session.link.wait_closed()
-        await self._asking_again.stop()
-        await self._upgrader.stop()
-        await self.renewer.stop()
-        await self.rollover.stop()
-        await self._reception.finish()
-        if self.issuer is not None:
-            await self.issuer.close()
-
-    async def ready(self) -> None:
-        """Raises `CsmsNotReady`, `StoreUnavailable`."""
-        if not self._started:
-            raise CsmsNotReady("the doors are not open")
-        await self.store.ping()
-
-    def _serving(self) -> ServerCertificates:
-        return self.server_certificates
-
-    def _renewing(self) -> Renewer:
-        return self.renewer
-
-    def _load_authority(self) -> AuthorityFiles:
-        return self._ca_files.load(self.rollover.turn)
-
-    def _own_certificate(self) -> OwnFiles | None:
-        settings = self.configuration
-        if settings.acme is None:
-            return settings.own_certificate
-        require_acme()
-        return brought_by_acme(settings.acme, settings.state / "tls")
-
-    def _look_after_acme(self, settings: AcmeSettings) -> PublicCertificate:
-        return PublicCertificate(
-            settings,
-            self.configuration.state / "tls",
-            hostname=self.configuration.hostname,
-            emit=self._emit,
-            now=self._now,
-            changed=self.server_certificates.reload_soon,
-        )
-
-    def _open_issuer(self) -> ForeignIssuer | None:
-        settings = self.configuration
-        if settings.issuer is None:
-            return None
-        return open_foreign(
-            settings.issuer,
-            self.store,
-            lifetime=settings.certificate_lifetime,
-            emit=self._emit,
-            now=self._now,
-        )
-
-    def _server_ends(self) -> datetime | None:
-        return self.server_certificates.ends
-
-    def _revoked(self) -> None:
-        self.revocation.changed()
-        if self.issuer is not None:
-            self.issuer.revoked()
-
-    def _load_pepper(self) -> bytes:
-        path = self.configuration.state / "pepper"
-        if not path.exists():
-            write_file(path, os.urandom(PEPPER_BYTES), mode=PRIVATE_FILE)
-        require_private(path)
-        return path.read_bytes()
 
     # -- what it is -------------------------------------------------------------------------------------
     @property
@@ -506,10 +80,6 @@ class Csms:
     @property
     def hostname(self) -> str:
         return self.configuration.hostname
-
-    @property
-    def authority(self) -> AuthorityFiles:
-        return self.server_certificates.authority
 
     @property
     def doors(self) -> tuple[OpenDoor, ...]:
@@ -551,32 +121,6 @@ class Csms:
     def charging(self, identity: str) -> bool | None:
         """True while a transaction is under way; None when it has not said enough for a no."""
         return self._charging.of(identity)
-
-    async def _ask_again(self, identity: str) -> None:
-        """Another CA may have decided meanwhile."""
-        try:
-            if not await self._upgrader.decided(identity, "", None):
-                await self.renewer.decided(identity, "", None)
-        except StoreUnavailable:
-            self._asking_again.later(identity, LEAST_SECONDS)
-
-    async def _decided(self, request: CertificateRequest, denial: str | None) -> None:
-        """A person has decided on a certificate request: whoever waits for that goes on."""
-        identity = request.identity
-        if await self._upgrader.decided(identity, request.id, denial):
-            return
-        if await self.renewer.decided(identity, request.id, denial) or denial is not None:
-            return
-        session = self._sessions.get(identity)
-        on_three = session is not None and session.profile is SecurityProfile.TLS_CLIENT
-        if on_three or self.renewer.open(identity) is not None:  # it gave up waiting
-            await self.renewer.csr_received(identity, request.csr)
-        elif session is not None and session.accepted:
-            session.run(self._security.deliver(session, request.csr))
-
-    @property
-    def upgrading(self) -> frozenset[str]:
-        return self._upgrader.identities
 
     # -- stations ---------------------------------------------------------------------------------------
     async def add_station(
@@ -760,24 +304,3 @@ class Csms:
             raise BadInput(
                 f"the request is not valid: {error}", "compare it with the OCPP 2.0.1 schema"
             ) from error
-
-    # -- loops ------------------------------------------------------------------------------------------
-    async def _sweep(self) -> None:
-        """Ping who is silent, drop who is gone."""
-        loop = asyncio.get_running_loop()
-        settings = self.configuration
-        while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            now = loop.time()
-            for session in self._sessions:
-                if session.link is not None:
-                    session.link.sweep(now, idle=settings.ping_seconds, reply=settings.pong_seconds)
-
-
-def _not_all_ours(configuration: Configuration) -> str:
-    """Why no root of ours can follow another here; empty when it can."""
-    if configuration.own_certificate is not None:
-        return "the server's certificate is not from our CA (csms.server_certificate): its root is not ours"
-    if configuration.issuer is not None:
-        return "another CA signs for the stations (issuer.kind): its root is not ours"
-    return ""
