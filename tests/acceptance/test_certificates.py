@@ -66,6 +66,12 @@ def test_a_revoked_station_stays_out(up, on_three, crew):
         lambda: "certificate-revoked" in up.command("station", "why", on_three.identity).out, within=20
     )
     assert up.station(on_three.identity)["connection"] is None
+    again = up.command("cert", "revoke", one["serial_number"], "--reason", "keyCompromise")
+    assert "revoked already" in again.out
+    assert "superseded" in again.out
+    renewed = up.command("cert", "renew", on_three.identity)
+    assert renewed.code == 2
+    assert f"ocppsec station remove {on_three.identity}" in renewed.err, "an upgrade would be refused: it is on 3"
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,7 @@ def test_waiting_in_vain_is_exit_code_6(up, identity):
     done = up.command("station", "upgrade", identity, "--to", "2", "--wait", "--timeout", "1")
     assert done.code == 6, done
     assert up.get(f"/stations/{identity}/upgrades")["upgrades"][0]["status"] == "open"
+    again = up.command("station", "upgrade", identity, "--to", "2", "--wait", "--timeout", "1")
+    assert again.code == 6, "who asks again waits for the same one"
+    other = up.command("station", "upgrade", identity, "--to", "3", "--wait", "--timeout", "1")
+    assert other.code == 1, "to another profile there is none to wait for"

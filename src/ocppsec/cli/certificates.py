@@ -93,6 +93,8 @@ def revoke(name: str, *, reason: str, as_json: bool, state: Path | None) -> None
     print(f"revoked: {one['serial_number']} of {one['identity']}, {one['revocation_reason']}")
     if revoked["connections_closed"]:
         print("the station was connected with it; that connection is closed")
+    if one["revocation_reason"] != reason:
+        print(f"It was revoked already, at {one['revoked_at'][:16]}; the reason given then stays.")
     print("It is refused from now on, and its key is never certified again.")
     print(f"next: ocppsec station why {one['identity']}")
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ocppsec.cli.client import Api, station_path
+from ocppsec.cli.client import Api, Problem, station_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_json, printable
 from ocppsec.cli.rescue import who
@@ -25,7 +25,12 @@ Look = Callable[[], dict[str, Any] | None]
 def run(identity: str, *, to: int, wait: bool, timeout: float, as_json: bool, state: Path | None) -> None:
     directory = state_directory(state)
     with Api.find(directory) as api:
-        upgrade = api.post(station_path(identity, "upgrades"), {"to": to})
+        try:
+            upgrade = api.post(station_path(identity, "upgrades"), {"to": to})
+        except Problem as problem:
+            upgrade = under_way(api, identity, to) if wait and problem.kind == "upgrade-in-progress" else None
+            if upgrade is None:
+                raise
     _follow(upgrade, directory, wait=wait, timeout=timeout, as_json=as_json)
 
 
@@ -58,6 +63,12 @@ def _follow(
         step = "step down" if down else "upgrade"
         print(f"{step} {upgrade['id']} of {identity} to profile {to} has begun")
         print(f"next: ocppsec station show {identity}")
+
+
+def under_way(api: Api, identity: str, to: int) -> dict[str, Any] | None:
+    """The open upgrade to the same profile: who asks again to wait for it, waits for that one."""
+    newest = api.get(station_path(identity, "upgrades"), limit=1)["upgrades"]
+    return next((one for one in newest if one["status"] == "open" and one["target"] == to), None)
 
 
 def look_at(directory: Path, upgrade_id: str) -> dict[str, Any] | None:
@@ -122,9 +133,10 @@ def _too_late(upgrade: dict[str, Any] | None, timeout: float, *, as_json: bool) 
     if as_json and upgrade is not None:
         print_json(upgrade)
     where = f"it stands at: {upgrade['step']}" if upgrade else "the server could not be reached"
+    identity = upgrade["identity"] if upgrade else "ID"
     return Failure(
         f"the upgrade is not done after {timeout:g} s",
         why=printable(where),
-        next="it goes on in the server; look with: ocppsec station show ID",
+        next=f"it goes on in the server; look with: ocppsec station show {identity}",
         code=ExitCode.TIMED_OUT,
     )

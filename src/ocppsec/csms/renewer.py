@@ -32,6 +32,7 @@ from ocppsec.events import (
     StoreUnavailable,
 )
 from ocppsec.ocppj.messages import Request
+from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateRecord, CertificateState
 from ocppsec.registry.records import Renewal
 from ocppsec.registry.store import NotRegistered, RegistryError, RenewalInProgress, Store, Superseded
@@ -157,7 +158,8 @@ class Renewer:
 
     async def renew(self, identity: str) -> Renewal:
         """Begin now, due or not, or try a stuck one again; raises `NotRegistered`, `BadInput`."""
-        if await self._store.station(identity) is None:
+        station = await self._store.station(identity)
+        if station is None:
             raise NotRegistered(identity)
         if identity in self._running:
             await self._feed_now(identity, TryNow())
@@ -165,9 +167,11 @@ class Renewer:
         else:
             record = await self._in_force(identity)
             if record is None:
+                anew = f"register it anew: ocppsec station remove {identity}, then ocppsec station add {identity}"
+                upgrade = f"take it to profile 3: ocppsec station upgrade {identity} --to 3"
                 raise BadInput(
                     f"{identity} has no certificate in force that could be renewed",
-                    f"take it to profile 3: ocppsec station upgrade {identity} --to 3",
+                    anew if station.floor >= SecurityProfile.TLS_CLIENT else upgrade,
                 )
             with contextlib.suppress(RenewalInProgress):
                 await self._begin(identity, workflow.begin(record.fingerprint, self._terms))

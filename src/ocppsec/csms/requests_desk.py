@@ -130,7 +130,7 @@ class RequestsDesk:
         request = await self.find(request_id)
         if request.state is not RequestState.WAITING:
             raise BadInput(
-                f"this request does not wait: it is {request.state}", "ocppsec csr list --state waiting"
+                f"this request does not wait: it is {request.state}", "ocppsec csr list --in waiting"
             )
         return request
 

@@ -71,6 +71,7 @@ def test_too_late_is_exit_code_6():
         watching(upgrade(), timeout=1.0)
     assert caught.value.code == ExitCode.TIMED_OUT
     assert "step 1" in caught.value.why
+    assert caught.value.next.endswith("ocppsec station show CS001")
 
 
 def test_a_server_that_restarts_meanwhile_is_waited_for(capsys):

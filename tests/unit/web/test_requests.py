@@ -103,7 +103,8 @@ async def test_decide(asked):
     """Approved once; then neither approved nor denied again."""
     answer = await asked.ask("POST", f"{REQUESTS}/w1/approval")
     assert (answer.status_code, answer.json()["state"]) == (200, "approved")
-    assert (await asked.ask("POST", f"{REQUESTS}/w1/approval")).status_code == 400
+    again = await asked.ask("POST", f"{REQUESTS}/w1/approval")
+    assert (again.status_code, again.json()["advice"]) == (400, "ocppsec csr list --in waiting")
     assert (await asked.ask("POST", f"{REQUESTS}/w1/denial", json={"reason": "no"})).status_code == 400
     assert (await asked.ask("POST", f"{REQUESTS}/f1/approval")).status_code == 400
     assert (await asked.ask("POST", f"{REQUESTS}/x/approval")).status_code == 404
