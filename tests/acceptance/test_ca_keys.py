@@ -61,10 +61,20 @@ def token(tmp_path):
         pytest.skip("needs SoftHSM2 (apt: softhsm2)")
     (tmp_path / "tokens").mkdir()
     (tmp_path / "softhsm").write_text(f"directories.tokendir = {tmp_path}/tokens\nlog.level = ERROR\n")
-    (tmp_path / "pin").write_text("1234\n")
+    (tmp_path / "pin").write_text("token-pin-4711\n")
     variables = {"SOFTHSM2_CONF": str(tmp_path / "softhsm")}
     subprocess.run(
-        ["softhsm2-util", "--init-token", "--free", "--label", "ca", "--so-pin", "5678", "--pin", "1234"],
+        [
+            "softhsm2-util",
+            "--init-token",
+            "--free",
+            "--label",
+            "ca",
+            "--so-pin",
+            "5678",
+            "--pin",
+            "token-pin-4711",
+        ],
         env={**os.environ, **variables},
         check=True,
         capture_output=True,
@@ -97,7 +107,7 @@ def test_a_ca_in_a_token(new_up, crew, openssl, tmp_path, token):
     assert ": good" in done.stdout
     shown = up.command("ca", "show").out
     assert "the key 'ocppsec-root-" in shown
-    assert "1234" not in shown + "".join(up.lines)
+    assert "token-pin-4711" not in shown + "".join(up.lines)
 
 
 @pytest.fixture

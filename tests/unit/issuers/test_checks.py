@@ -176,4 +176,4 @@ def test_a_chain_no_station_could_take_is_refused(order):
 def test_clocks_may_differ_a_little(seconds, order):
     """Ours and that of the CA are not the same."""
     end = (DAYS.total_seconds() + seconds) / 86400
-    judge((sign(ISSUING, order.approved.public_key, days=(-1, end)),), order, TRUST, now=NOW)
+    judge((sign(ISSUING, order.approved.public_key, days=(-1, end)),), order, TRUST, now=datetime.now(UTC))
