@@ -16,7 +16,7 @@ PLAN = {
     "rate": {"per_minute": 3000, "in_flight": IN_FLIGHT},
     "stop": {"failed": MOST, "failed_percent": 100, "lost": 1000},
 }
-QUIET = 3.0
+QUIET = 1.5
 """Seconds in which a campaign that has stopped would begin another station, if it did."""
 
 
