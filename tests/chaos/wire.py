@@ -123,7 +123,7 @@ class Wire:
             # Not the answer to BootNotification: who answers a ping that came behind it has got it.
             if action != "BootNotification" and self.strikes("answer", f"lost own {action}", 0.02):
                 raise CallTimedOut(action, timeout)
-            if self.strikes("answer", f"late own {action}", 0.02):
+            if action != "BootNotification" and self.strikes("answer", f"late own {action}", 0.02):
                 await asyncio.sleep(LATE)
             return response
 
