@@ -140,6 +140,15 @@ async def test_without_a_password_nobody_is_lowered(house):
         await house.csms.begin_downgrade(IDENTITY, by="ops", reason="broken")
 
 
+async def test_who_never_was_on_3_is_not_lowered(house):
+    """That is said before anything is begun; its target stays what it was."""
+    await house.csms.add_station("CP2")
+    with pytest.raises(BadInput, match="is on profile 1: only a station on profile 3"):
+        await house.csms.begin_downgrade("CP2", by="ops", reason="broken")
+    assert (await house.store.station("CP2")).target == 1
+    assert await house.store.upgrades("CP2") == []
+
+
 async def test_a_station_that_comes_back_on_3_keeps_its_floor(house):
     """It took everything and cannot use profile 2: its boot on 3 takes the floor up again."""
     await house.allow()

@@ -44,6 +44,11 @@ def plan_for(
         raise BadInput(
             f"{station.identity} is on profile {int(station.floor)} already", "nothing is to be done"
         )
+    if lowering is not None and station.floor < SecurityProfile.TLS_BASIC:
+        raise BadInput(
+            f"{station.identity} is on profile {int(station.floor)}: only a station on profile 3 is lowered, to 2",
+            f"ocppsec station upgrade {station.identity} --to {to}",
+        )
     urls = {profile: url for profile in (2, 3) if profile <= to and (url := url_for(profile)) is not None}
     begin = to if lowering is not None else max(2, station.floor + 1)
     missing = [profile for profile in range(begin, to + 1) if profile not in urls]
