@@ -103,12 +103,18 @@ class Problem(Failure):
         kind = str(body.get("type", "")).rpartition(":")[2]
         super().__init__(
             str(body.get("detail") or body.get("title") or f"the server answered {status}"),
-            why="; ".join(str(error["message"]) for error in body.get("errors", ())),
+            why="; ".join(map(_finding, body.get("errors", ()))),
             next=str(body.get("advice", "")),
             code=BY_PROBLEM.get(kind) or EXIT_CODES.get(status, ExitCode.FAILED),
         )
         self.kind = kind
         self.body = body
+
+
+def _finding(error: dict[str, Any]) -> str:
+    """Which value and what about it: `body/way` and `query/status` are the words of the API, the last part is ours."""
+    where = str(error.get("where", "")).rpartition("/")[2]
+    return f"{where}: {error['message']}" if where else str(error["message"])
 
 
 def problem(response: httpx2.Response) -> Failure:

@@ -99,7 +99,10 @@ def of_refusal(error: Exception) -> Problem | None:
             )
         case AlreadyRegistered():
             return Problem(
-                409, "already-registered", "the identity or the serial number belongs to a station already"
+                409,
+                "already-registered",
+                "the identity or the serial number belongs to a station already",
+                advice="ocppsec station list shows them all",
             )
         case RolloverInProgress():
             return Problem(

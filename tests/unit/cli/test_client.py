@@ -85,3 +85,16 @@ def test_an_identity_is_one_segment():
     """No character of an identity can leave its place in the path."""
     assert station_path("a/../b?c#d|e", "why") == "/stations/a%2F%2E%2E%2Fb%3Fc%23d%7Ce/why"
     assert station_path("..") == "/stations/%2E%2E"
+
+
+def test_a_value_that_is_refused_is_named(tmp_path):
+    """`Input should be …` alone leaves open which of the options it is about."""
+    errors = [
+        {"where": "body/way", "message": "Input should be 'listed'"},
+        {"where": "", "message": "no JSON"},
+    ]
+    body = {"type": "urn:ocppsec:problem:validation", "detail": "what", "errors": errors}
+    api = api_that(lambda _: httpx2.Response(422, content=json.dumps(body)), tmp_path)
+    with pytest.raises(Failure) as caught:
+        api.get("/stations")
+    assert caught.value.why == "way: Input should be 'listed'; no JSON"

@@ -3,6 +3,7 @@
 Durations are written as people say them (``90s``, ``10m``, ``2h``, ``1d``) or as seconds, and kept as seconds.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +14,7 @@ import msgspec
 from ocppsec.ocppj.messages import InstallCertificateUse
 from ocppsec.upgrades.campaign.durations import BadDuration, in_seconds
 from ocppsec.upgrades.campaign.selection import BadSelection, parse
-from ocppsec.upgrades.campaign.window import BadWindow, Window, check
+from ocppsec.upgrades.campaign.window import DAYS, BadWindow, Window, check
 from ocppsec.upgrades.plan import Deadlines
 
 MOST_PHASES: Final = 50
@@ -149,6 +150,24 @@ class CampaignPlan(Part, frozen=True, kw_only=True):
         }[self.kind]
 
 
+_CHOICES: Final[Mapping[str, tuple[object, ...]]] = {
+    "kind": tuple(Kind),
+    "to": (2, 3),
+    "use": tuple(InstallCertificateUse),
+    "gate": ("automatic", "person"),
+    "charging": ("wait", "ignore"),
+    "days": DAYS,
+}
+
+
+def _with_choices(message: str) -> str:
+    """What there is instead of "Invalid enum value 4 - at `$.to`", which names the place and not the choices."""
+    key = re.search(r"(\w+)(?:\[[^]]*\])?`$", message)
+    if key is None or not message.startswith("Invalid enum value") or key[1] not in _CHOICES:
+        return message
+    return f"{message}; there is {', '.join(str(one) for one in _CHOICES[key[1]])}"
+
+
 def read_plan(given: Mapping[str, Any]) -> CampaignPlan:
     """A plan out of what TOML or JSON hold; raises `BadPlan`."""
     try:
@@ -156,7 +175,9 @@ def read_plan(given: Mapping[str, Any]) -> CampaignPlan:
         parse(plan.select)
         if plan.window is not None:
             check(plan.window)
-    except (msgspec.ValidationError, BadDuration, BadSelection, BadWindow) as error:
+    except msgspec.ValidationError as error:
+        raise BadPlan(_with_choices(str(error))) from error
+    except (BadDuration, BadSelection, BadWindow) as error:
         raise BadPlan(str(error)) from error
     if (wrong := _wrong_kind(plan) or _wrong(plan) or _wrong_phases(plan.phases)) is not None:
         raise BadPlan(wrong)

@@ -66,7 +66,10 @@ def test_defaults_are_careful():
     ("change", "says"),
     [
         pytest.param({"to": 1}, "Invalid enum value 1", id="profile 1"),
-        pytest.param({"to": 4}, "Invalid enum value 4", id="profile 4"),
+        pytest.param({"to": 4}, "Invalid enum value 4 .*; there is 2, 3$", id="profile 4"),
+        pytest.param({"kind": "rise"}, "; there is raise, renew, ", id="a kind with a typing error"),
+        pytest.param({"window": {"days": ["monday"]}}, "; there is mon, tue, ", id="a day"),
+        pytest.param({"phases": [{"gate": "me"}]}, "; there is automatic, person$", id="a gate"),
         pytest.param({"select": "site"}, "cannot be read", id="selection"),
         pytest.param({"stopp": {}}, "stopp", id="unknown key"),
         pytest.param({"stop": {"fail": 1}}, "fail", id="a stop rule with a typing error"),
