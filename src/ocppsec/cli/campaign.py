@@ -100,6 +100,10 @@ def plan(body: dict[str, Any], *, as_json: bool, state: Path | None) -> None:
         print_json(planned)
         return
     stations = planned["stations"]
+    if not stations:
+        print("no station matches the selection: nothing was changed")
+        print("what can be compared: ocppsec station show ID tells one station's labels and facts")
+        return
     print_table(
         ["STATION", "KIND", "ON", "CONNECTED", "PHASE", "CAN", "WHY NOT, OR WHAT TO WATCH"],
         [_planned(one) for one in stations],

@@ -1,9 +1,12 @@
 """``ocppsec campaign``: the plan it reads, and how watching ends."""
 
+import httpx2
 import pytest
 
-from ocppsec.cli.campaign import read_plan, watch
+from ocppsec.cli.campaign import plan, read_plan, watch
+from ocppsec.cli.client import Api
 from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.state import ApiAddress
 
 
 def test_one_grammar(tmp_path):
@@ -112,3 +115,18 @@ def test_how_watching_ends(looks, code, says):
     with pytest.raises(Failure, match=says) as failed:
         play(looks, timeout=5)
     assert failed.value.code is code
+
+
+def test_a_selection_that_nobody_matches_is_said(tmp_path, monkeypatch, capsys):
+    """Instead of the head of an empty table and phases of nobody."""
+    planned = {"stations": [], "known": {}, "phases": [0, 0, 0], "goal": "raised to profile 2"}
+    api = Api(
+        tmp_path,
+        ApiAddress(url="http://127.0.0.1:1", token="t" * 43, pid=1),
+        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, json=planned)),
+    )
+    monkeypatch.setattr(Api, "find", lambda _: api)
+
+    plan({"select": "site=nowhere", "to": 2}, as_json=False, state=tmp_path)
+
+    assert capsys.readouterr().out.startswith("no station matches the selection: nothing was changed\n")
