@@ -107,6 +107,8 @@ class Door:
         self._deadlines = deadlines
         self._most_undecided = most_undecided
         self._undecided: set[asyncio.Task[None]] = set()
+        self._untouched: set[socket.socket] = set()
+        """Accepted, and its task has not begun: a task that is cancelled now never closes it."""
         self._of_network: Counter[str] = Counter()
         self._sockets: list[socket.socket] = []
         self._paused = False
@@ -142,6 +144,9 @@ class Door:
         for task in self._undecided:
             task.cancel()
         await asyncio.gather(*self._undecided, return_exceptions=True)
+        for sock in self._untouched:
+            sock.close()
+        self._untouched.clear()
 
     def address(self) -> tuple[str, int] | None:
         """Where this machine reaches it; None when it does not listen."""
@@ -187,6 +192,7 @@ class Door:
                 continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a close must not wait for an ACK
+            self._untouched.add(sock)
             task = loop.create_task(self._serve(sock, str(address[0])))
             self._undecided.add(task)
             self._of_network[network] += 1
@@ -218,6 +224,7 @@ class Door:
     # -- one connection ---------------------------------------------------------------------------------
     async def _serve(self, sock: socket.socket, address: str) -> None:
         """From the first byte to the decision; closes the socket unless the gate took it over."""
+        self._untouched.discard(sock)
         try:
             async with asyncio.timeout(self._deadlines.first_byte):
                 first = await _first_byte(sock)
