@@ -81,7 +81,7 @@ def load_key(path: Path, passphrase: bytes | None = None) -> PrivateKey:
     content = path.read_bytes()
     encrypted = b"ENCRYPTED" in content
     if encrypted and not passphrase:
-        raise KeyUnusable(f"{path} is encrypted and no passphrase was given")
+        raise KeyUnusable(f"{path} is encrypted and no passphrase was given: set OCPPSEC_CA__PASSPHRASE_FILE")
     if passphrase and not encrypted:
         raise KeyUnusable(
             f"{path} is not encrypted though a passphrase was given: start without it, or encrypt the files"

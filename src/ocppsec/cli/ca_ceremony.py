@@ -117,4 +117,5 @@ def passphrase(
         print_json({"changed": [str(path) for path in changed]})
         return
     print(f"{len(changed)} key files changed")
-    print("Next: give the server the new passphrase (OCPPSEC_CA__PASSPHRASE_FILE), and see that it starts")
+    then = "start the server without" if to_clear else "give the server the new passphrase"
+    print(f"Next: {then} (OCPPSEC_CA__PASSPHRASE_FILE), and see that it starts")

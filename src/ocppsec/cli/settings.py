@@ -101,7 +101,7 @@ class CaSection(Section):
     @model_validator(mode="after")
     def _module_with_pin(self) -> "CaSection":
         if (self.pkcs11_module is None) != (self.pkcs11_pin is None):
-            raise ValueError("pkcs11_module and pkcs11_pin go together")
+            raise ValueError("pkcs11_module and pkcs11_pin (OCPPSEC_CA__PKCS11_PIN_FILE) go together")
         if self.pkcs11_token is not None and self.pkcs11_module is None:
             raise ValueError("pkcs11_token needs pkcs11_module and pkcs11_pin")
         return self
@@ -415,7 +415,7 @@ def _refused(error: ValidationError, origins: Mapping[str, str]) -> Failure:
     key = path if path in origins else path.partition(".")[0]
     where = f" ({origins[key]})" if key in origins else ""
     return Failure(
-        f"setting {path or 'doors'}{where} cannot be used: {first['msg']}",
+        f"setting {path or 'doors'}{where} cannot be used: {first['msg'].removeprefix('Value error, ')}",
         next="ocppsec config show --origin tells where each value comes from",
         code=ExitCode.USAGE,
     )
