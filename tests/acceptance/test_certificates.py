@@ -71,7 +71,9 @@ def test_a_revoked_station_stays_out(up, on_three, crew):
     assert "superseded" in again.out
     renewed = up.command("cert", "renew", on_three.identity)
     assert renewed.code == 2
-    assert f"ocppsec station remove {on_three.identity}" in renewed.err, "an upgrade would be refused: it is on 3"
+    assert f"ocppsec station remove {on_three.identity}" in renewed.err, (
+        "an upgrade would be refused: it is on 3"
+    )
 
 
 @pytest.mark.parametrize(

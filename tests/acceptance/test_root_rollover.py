@@ -154,6 +154,8 @@ def test_a_rollover_survives_kill_9_in_every_phase(scene, openssl):
     assert scene.next("withdraw")[0] == 400  # from there is no way back
     scene.next("withdraw", confirmed=True)
     eventually(lambda: scene.phase() == "done", within=60)
+    ended = scene.server.command("ca", "rotate", "status", "--wait")
+    assert (ended.code, "the new root is in force" in ended.out) == (0, True)
 
     assert scene.killer.places == []
     assert verified == {

@@ -63,6 +63,9 @@ def status(*, everybody: bool, wait: bool, timeout: float, as_json: bool, state:
     until = time.monotonic() + timeout
     while True:
         rollover, stations = _look(directory, with_stations=everybody or not wait)
+        if not rollover["open"]:
+            _show_ended(rollover, as_json=as_json)
+            return
         if not wait or not rollover["open"] or not rollover["in_the_way"]:
             break
         if time.monotonic() >= until:
@@ -88,14 +91,14 @@ def status(*, everybody: bool, wait: bool, timeout: float, as_json: bool, state:
 def _look(directory: Path, *, with_stations: bool) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     with Api.find(directory) as api:
         rollovers = api.get("/ca/rollovers", limit=1)["rollovers"]
-        if not rollovers or not rollovers[0]["open"]:
-            ended = rollovers[0]["phase"] if rollovers else "none yet"
+        if not rollovers:
             raise Failure(
-                "no root is being replaced",
-                why=f"the last one: {ended}",
+                "no root is being replaced, and none ever was",
                 next="ocppsec ca rotate begin",
                 code=ExitCode.NOT_FOUND,
             )
+        if not rollovers[0]["open"]:
+            return rollovers[0], []
         rollover: dict[str, Any] = api.get(_CURRENT)
         stations = list(api.pages(f"{_CURRENT}/stations", "stations")) if with_stations else []
         return rollover, stations
@@ -111,6 +114,19 @@ def _row(one: dict[str, Any]) -> list[str]:
         one["step"] or "-",
         f"let behind: {way}" if one["excepted"] else way,
     ]
+
+
+def _show_ended(rollover: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json({**rollover, "each": []})
+        return
+    print_facts(
+        [
+            ("phase", f"{rollover['phase']}: {_MEANING[rollover['phase']]}"),
+            ("began", rollover["started_at"]),
+            ("ended", rollover["ended_at"]),
+        ]
+    )
 
 
 def _show(rollover: dict[str, Any], *, as_json: bool) -> None:

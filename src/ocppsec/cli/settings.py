@@ -158,7 +158,9 @@ class AcmeSection(Section):
         if self.directory is not None and self.root is None:
             raise ValueError("directory needs root: what stations trust for that CA")
         if self.directory is not None and not self.agree_to_terms:
-            raise ValueError("directory needs agree_to_terms: there is no account without agreeing to the CA's terms")
+            raise ValueError(
+                "directory needs agree_to_terms: there is no account without agreeing to the CA's terms"
+            )
         return self
 
 

@@ -209,7 +209,9 @@ class CampaignDryRun(Shown):
     plan: dict[str, Any] = Field(description="As it was read, durations in seconds.")
     goal: str = Field(description="What a station can be, in words.")
     phases: list[int] = Field(description="How many stations are through at the end of each phase.")
-    known: dict[str, str] = Field(description="What upgrades have found out about kinds of stations, by kind.")
+    known: dict[str, str] = Field(
+        description="What upgrades have found out about kinds of stations, by kind."
+    )
     stations: list[PlannedStation]
 
 
@@ -256,7 +258,9 @@ class CampaignStation(Shown):
     reason: str
     tries: int
     upgrade: str | None = Field(description="The last one; `/upgrades/…` tells its steps.")
-    errand: str | None = Field(description="What was begun last, whatever the kind; the evidence tells its steps.")
+    errand: str | None = Field(
+        description="What was begun last, whatever the kind; the evidence tells its steps."
+    )
     began_at: datetime | None
     ended_at: datetime | None
 

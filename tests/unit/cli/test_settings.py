@@ -104,7 +104,11 @@ def test_a_secret_comes_from_a_file(tmp_path):
         pytest.param("station_days = -1", "live 60 seconds at least", id="less than none"),
         pytest.param("station_days = 399", "less than or equal to 398", id="too long"),
         pytest.param('key_family = "rsa-1024"', "rsa-2048", id="weak key"),
-        pytest.param('pkcs11_module = "/m.so"', "cannot be used: pkcs11_module and pkcs11_pin (", id="module without PIN"),
+        pytest.param(
+            'pkcs11_module = "/m.so"',
+            "cannot be used: pkcs11_module and pkcs11_pin (",
+            id="module without PIN",
+        ),
         pytest.param('pkcs11_pin = "1234"', "go together", id="PIN without module"),
         pytest.param('pkcs11_token = "t"', "needs pkcs11_module", id="token alone"),
     ],
