@@ -35,6 +35,8 @@ class NotCertifiedYet(AuthorityDamaged):
     """The root's key is elsewhere, and it has not signed yet what we need."""
 
 
+ROOT_ALONE = "root-alone"
+"""A file of this name says that no CAs are to be made under the root here: the machine of an offline root."""
 ISSUERS = {"stations": Kind.STATION_ISSUER, "servers": Kind.SERVER_ISSUER}
 """The CAs under the root, by the names of their files."""
 
@@ -58,6 +60,11 @@ class AuthorityDirectory:
         def new_server_issuer(key: PrivateKey) -> Authority:
             return hierarchy.create_server_issuer(root, key, now=self._now, serial=self._serials())
 
+        if (self._directory / ROOT_ALONE).exists():
+            raise AuthorityDamaged(
+                f"{self._directory} is that of an offline root (ca init --root only), and no CA is made under it"
+                " here: the CSMS starts on another directory (ca init --root elsewhere)"
+            )
         root = self.load_or_create_root(organization)
         stations = self._one("stations", new_station_issuer, issuer=root)
         servers = self._one("servers", new_server_issuer, issuer=root)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ocppsec.certificates.authority_directory import (
     ISSUERS,
+    ROOT_ALONE,
 )
 from ocppsec.certificates.custody import Elsewhere, keep_elsewhere, place_in
 from ocppsec.certificates.passphrase import Passphrases, change_passphrase
@@ -83,6 +84,7 @@ def _init(place: Place, root: Root) -> None:
             authority.load_or_create(place.organization)
         case Root.ONLY:
             authority.load_or_create_root(place.organization)
+            write_file(place.ca / ROOT_ALONE, b"no CSMS starts here\n", mode=PUBLIC_FILE)
         case Root.ELSEWHERE:
             keep_elsewhere(key)
             for name in ISSUERS:

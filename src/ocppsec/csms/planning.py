@@ -42,7 +42,8 @@ def plan_for(
         raise BadInput(f"an upgrade leads to profile 2 or 3, not {to}", "--to 2 or --to 3")
     if to <= station.floor and lowering is None:
         raise BadInput(
-            f"{station.identity} is on profile {int(station.floor)} already", "nothing is to be done"
+            f"{station.identity} is on profile {int(station.floor)} already",
+            "nothing is to be done; one that has no certificate in force any more is removed and added again",
         )
     if lowering is not None and station.floor < SecurityProfile.TLS_BASIC:
         raise BadInput(

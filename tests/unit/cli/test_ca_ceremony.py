@@ -5,10 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from ocppsec.certificates.authority_directory import AuthorityDamaged
+from ocppsec.certificates.files import load_or_create
 from ocppsec.cli import ca, ca_offline, ca_place
 from ocppsec.cli import ca_ceremony as ceremony
 from ocppsec.cli.ca_ceremony import Root
@@ -257,3 +260,11 @@ def test_a_wrong_pin_is_told(here, tmp_path):
     assert "refuses the PIN: correct ca.pkcs11_pin" in done.stderr
     assert "Traceback" not in done.stderr
     assert "999999" not in done.stderr
+
+
+def test_no_csms_starts_where_the_offline_root_is(there):
+    """It would make CAs under that root, on the one machine that is to have none."""
+    init(there, Root.ONLY)
+    with pytest.raises(AuthorityDamaged, match="offline root"):
+        load_or_create(there, organization="Example CSO", hostname="localhost", now=datetime.now(UTC))
+    assert not (there / "ca" / "stations.pem").exists()
