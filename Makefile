@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/ocppsec demo $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
