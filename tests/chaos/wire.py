@@ -72,7 +72,10 @@ class Wire:
         """A second connection of the same station takes the place of the first, and says nothing."""
 
         async def second():
-            outcome = await dial(_Nobody())
+            try:
+                outcome = await dial(_Nobody())
+            except KeyError:
+                return  # it would come with a key that the station has forgotten since
             if not isinstance(outcome, Failure):
                 _leave(right, outcome)
 
