@@ -129,7 +129,8 @@ def start_of(station: Station, session: Session | None) -> StationAtStart:
     return StationAtStart(
         profile=int(station.floor if profile is None else profile),
         connected=session is not None and session.accepted,
-        booted=session is not None and session.accepted,
+        # On a profile above its floor nothing is proved yet: it may have reconnected only, or not know that it booted.
+        booted=session is not None and session.accepted and session.profile <= station.floor,
         reported_serial=station.reported_serial_number,
         registered_serial=station.serial_number,
     )

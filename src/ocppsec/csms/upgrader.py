@@ -143,7 +143,8 @@ class Upgrader:
             self._tell(upgrade_rows.stepped(kept, effects))
             running = self._hold(kept, state)
             if isinstance(state, Done | Failed):
-                await self._save(running, state, (), same_step=False)
+                raised = tuple(effect for effect in effects if isinstance(effect, exchange.RaiseFloor))
+                await self._save(running, state, raised, same_step=False)  # its steps are kept already
             else:
                 self._act(running, effects)
             return running.upgrade

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from ocppsec.certificates.hierarchy import create_hierarchy
 from ocppsec.certificates.pem import write_chain
 from ocppsec.csms.errors import BadInput
-from ocppsec.csms.planning import _slot_of, proven
+from ocppsec.csms.planning import _slot_of, proven, start_of
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.registry.records import Upgrade, UpgradeStatus
+from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
 from ocppsec.upgrades.plan import Lowering, Plan, StationAtStart
 
 
@@ -88,3 +88,35 @@ async def test_the_root_of_a_certificate_that_the_operator_brings():
     assert (further.pem, further.hashes) == (OURS, PLAN.root_hashes)
     assert {name.hash_algorithm for name in plan.root_hashes} == {"SHA256", "SHA384", "SHA512"}
     assert replace(plan, root_pem=OURS, root_hashes=(), further_roots=()) == PLAN
+
+
+class Connected:
+    def __init__(self, profile: SecurityProfile, *, accepted: bool = True):
+        self.profile, self.accepted = profile, accepted
+
+
+@pytest.mark.parametrize(
+    ("session", "booted"),
+    [
+        pytest.param(Connected(SecurityProfile.BASIC), True, id="on its floor"),
+        pytest.param(
+            Connected(SecurityProfile.TLS_CLIENT), False, id="above it: it may have reconnected only"
+        ),
+        pytest.param(Connected(SecurityProfile.BASIC, accepted=False), False, id="no boot accepted yet"),
+        pytest.param(None, False, id="away"),
+    ],
+)
+def test_only_what_raised_the_floor_counts_as_booted(session: Connected | None, booted: bool) -> None:
+    """An upgrade that believed a mere reconnect was done with a floor below its target, or raised one unproved."""
+    station = Station(
+        identity="CS001",
+        serial_number="SN1",
+        floor=SecurityProfile.BASIC,
+        target=SecurityProfile.TLS_CLIENT,
+        observed=None,
+        added_at=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+
+    start = start_of(station, session)  # type: ignore[arg-type]
+
+    assert start.booted is booted

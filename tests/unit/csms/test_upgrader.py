@@ -303,6 +303,20 @@ async def test_a_boot_on_the_new_profile_ends_it_with_the_floor() -> None:
     assert [event.outcome for event in made.events if isinstance(event, UpgradeEnded)] == ["done"]
 
 
+async def test_what_is_done_at_its_beginning_raises_the_floor() -> None:
+    """The station has booted on its target before anybody asked for it: done is kept together with the floor."""
+    made = await house()
+    upgrade = replace(await made.begin(), id="u2", version=0)
+    await made.upgrader.give_up("CS001", "asked anew")
+    there = StationAtStart(profile=2, registered_serial="SN1", booted=True)
+
+    ended = await made.upgrader.begin(upgrade, PLAN, there)
+
+    station = await made.store.station("CS001")
+    assert station is not None
+    assert (ended.status, station.floor) == (UpgradeStatus.DONE, SecurityProfile.TLS_BASIC)
+
+
 async def test_a_boot_on_the_old_profile_raises_nothing() -> None:
     """LESSONS 11: only the new profile's boot counts."""
     made = await house()
