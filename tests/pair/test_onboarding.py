@@ -101,7 +101,7 @@ class House:
         config = StationConfig(
             identity=identity,
             serial_number=serial,
-            url=self.csms.url_for(door),
+            url=self.csms.url_for(max(1, door)),
             password=password,
             certificate=certificate,
             profile=SecurityProfile(door),
@@ -483,12 +483,29 @@ class Raw:
                 await self.connection.send(json.dumps([3, heard[1], payload]))
                 return heard[3]
 
+    async def refuse(self, action):
+        """Wait for a CALL of this action and answer it with CALLERROR."""
+        while True:
+            heard = json.loads(await self.connection.recv())
+            if heard[0] == 2 and heard[2] == action:
+                await self.connection.send(json.dumps([4, heard[1], "NotSupported", "", {}]))
+                return
+
 
 async def refused(dialling):
     """The status and the reason of a refusal."""
     with pytest.raises(websockets.InvalidStatus) as caught:
         await dialling
     return caught.value.response.status_code, caught.value.response.body.decode().partition(":")[0].strip()
+
+
+def security_profile(value, status="Accepted"):
+    told = {
+        "attributeStatus": status,
+        "component": {"name": "SecurityCtrlr"},
+        "variable": {"name": "SecurityProfile"},
+    }
+    return {"getVariableResult": [told | ({} if value is None else {"attributeValue": value})]}
 
 
 def set_password(status):
@@ -706,6 +723,7 @@ async def test_a_listed_one_with_a_password_of_its_own_needs_it(new_house):
     await house.expect("listed")
     raw = await Raw.dial(house)
     await raw.boot()
+    await raw.answer("GetVariables", security_profile("1"))
     data = await raw.answer("SetVariables", set_password("Accepted"))
     await house.until(lambda: house.is_at(Stage.RAISING))
 
@@ -713,6 +731,54 @@ async def test_a_listed_one_with_a_password_of_its_own_needs_it(new_house):
     assert await refused(Raw.dial(house, "another-password-")) == (401, "wrong-password")
     own = await Raw.dial(house, data["setVariableData"][0]["attributeValue"])
     assert (await own.boot())["status"] == "Accepted"
+    await own.connection.close()
+
+
+async def test_a_listed_one_on_profile_0_is_given_nothing_it_cannot_send(new_house):
+    """Its way in stays open, and it is said what to set; set to profile 1 it goes on by itself."""
+    house = await new_house()
+    await house.expect("listed")
+    station, happened = house.station(door=0)
+    await house.until(lambda: house.told("onboarding-stuck"))
+
+    entry = await house.store.onboarding(IDENTITY)
+    assert entry.stage is Stage.OPEN
+    assert "profile 0" in entry.reason
+    assert "set it to profile 1 or 2" in entry.reason
+    assert not [one for one in happened if isinstance(one, told.Answered) and one.action == "SetVariables"]
+    assert house.csms.connection(IDENTITY).pending == "onboarding"
+    station.stop()
+    await house.until(lambda: house.csms.connection(IDENTITY) is None)
+    house.station(door=1)
+    await house.until(lambda: house.is_at(Stage.DONE), timeout=30)
+    assert (await house.store.onboarding(IDENTITY)).reason == ""
+
+
+@pytest.mark.parametrize("says", ["UnknownVariable", "CALLERROR"])
+async def test_a_listed_one_that_does_not_tell_its_profile_is_believed(new_house, says):
+    """And when it comes without what it has accepted, that stands beside it until it comes with it."""
+    house = await new_house()
+    await house.expect("listed")
+    raw = await Raw.dial(house)
+    await raw.boot()
+    if says == "CALLERROR":
+        await raw.refuse("GetVariables")
+    else:
+        await raw.answer("GetVariables", security_profile(None, says))
+    data = await raw.answer("SetVariables", set_password("Accepted"))
+    await house.until(lambda: house.is_at(Stage.RAISING))
+
+    for _ in range(3):
+        assert await refused(Raw.dial(house)) == (401, "credentials-missing")
+    await house.until(lambda: house.told("onboarding-stuck"))
+
+    entry = await house.csms.onboarding.find(IDENTITY)
+    assert "comes without it: set it to security profile 1 or 2" in entry.reason
+    assert len(house.told("onboarding-stuck")) == 1
+    own = await Raw.dial(house, data["setVariableData"][0]["attributeValue"])
+    await own.boot()
+    await house.until(lambda: "raised" in house.steps())
+    assert (await house.csms.onboarding.find(IDENTITY)).reason == ""
     await own.connection.close()
 
 

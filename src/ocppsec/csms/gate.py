@@ -32,7 +32,7 @@ from ocppsec.profiles.presented import (
     presented_over_plain,
     presented_over_tls,
 )
-from ocppsec.profiles.record import AdmissionRecord, Way
+from ocppsec.profiles.record import AdmissionRecord, Onboarding, Way
 from ocppsec.profiles.refusal import (
     RefusalReason,
     Refused,
@@ -83,6 +83,7 @@ class PendingDesk(Protocol):
 
     def in_use(self, identity: str) -> bool: ...
     def disputed(self, identity: str, address: str) -> None: ...
+    def came_without(self, entry: Onboarding | None) -> None: ...
 
 
 Issuers = Callable[[bytes], Anchor | None]
@@ -200,6 +201,8 @@ class Gate:
                 self._slow(name, arrival.address, clock)
             if verdict.reason is RefusalReason.ONBOARDING_IN_USE:
                 self._pending.disputed(name, arrival.address)
+            if verdict.reason is RefusalReason.CREDENTIALS_MISSING and record is not None:
+                self._pending.came_without(record.onboarding)
             # Who has a certificate of ours is a station, and has nothing to find out.
             probing = 0.0 if _is_ours(presented) else self._throttle.probed(name, arrival.address, clock)
             return refused_too_many_failures(name, probing, presented.describe()) if probing else verdict

@@ -272,7 +272,17 @@ class OnboardingOffice:
         except CsmsError as error:
             await self._stuck(identity, str(error))
             return
+        await self._change(identity, lambda entry: replace(entry, reason=""))
         self._tell(identity, "raised", f"its upgrade to profile {target} has begun")
+
+    def came_without(self, entry: Onboarding | None) -> None:
+        """Somebody was refused under its name who showed no password."""
+        if entry is not None and rules.without_password(entry) != entry:
+            self._spawn(self._never_sent(entry.identity))
+
+    async def _never_sent(self, identity: str) -> None:
+        if await self._change(identity, rules.without_password):
+            self._emit(OnboardingStuck(identity=identity, reason=rules.NEVER_SENT))
 
     # -- time -------------------------------------------------------------------------------------------
     async def run(self) -> None:
@@ -308,17 +318,21 @@ class OnboardingOffice:
             session.drop("the time it was expected in has passed")
 
     # -- rows and tasks ---------------------------------------------------------------------------------
-    async def _change(self, identity: str, change: Callable[[Onboarding], Onboarding]) -> None:
-        """Decide on what is stored; again when somebody else was quicker, not at all when it is gone."""
+    async def _change(self, identity: str, change: Callable[[Onboarding], Onboarding]) -> bool:
+        """Decide on what is stored; again when somebody else was quicker, not at all when it is gone.
+
+        False when nothing was to be changed.
+        """
         for _ in range(_TRIES):
             entry = await self._store.onboarding(identity)
             if entry is None or (after := change(entry)) == entry:
-                return
+                return False
             try:
                 await self._store.save_onboarding(after)
             except Superseded:
                 continue
-            return
+            return True
+        return False
 
     async def _stuck(self, identity: str, reason: str) -> None:
         await self._change(identity, lambda entry: replace(entry, reason=reason))

@@ -18,7 +18,7 @@ from ocppsec.csms.sessions import Sessions
 from ocppsec.events import Emit, OnboardingDisputed, StationPending
 from ocppsec.profiles import onboarding as rules
 from ocppsec.profiles.onboarding import Pending
-from ocppsec.profiles.record import Stage, Way
+from ocppsec.profiles.record import Onboarding, Stage, Way
 from ocppsec.registry.store import Superseded
 
 _SIGN_OF_LIFE_SECONDS = 20.0
@@ -57,6 +57,10 @@ class PendingDesk:
         session = self._sessions.get(identity)
         if session is not None and session.link is not None:
             session.link.sweep(asyncio.get_running_loop().time(), idle=0.0, reply=_SIGN_OF_LIFE_SECONDS)
+
+    def came_without(self, entry: Onboarding | None) -> None:
+        """Somebody was refused who showed no password; *entry* is how the station came in as new, if it did."""
+        self._onboarding.came_without(entry)
 
     # -- on the way in ----------------------------------------------------------------------------------
     async def enter(self, entry: Entry) -> None:

@@ -15,6 +15,9 @@ from ocppsec.link.errors import CallFailed
 from ocppsec.ocppj.errors import OcppError
 from ocppsec.ocppj.messages import (
     Component,
+    GetVariableData,
+    GetVariablesRequest,
+    GetVariablesResponse,
     SetVariableData,
     SetVariablesRequest,
     SetVariablesResponse,
@@ -22,7 +25,10 @@ from ocppsec.ocppj.messages import (
     parse_response,
     to_payload,
 )
+from ocppsec.profiles.onboarding import ON_PROFILE_0
 from ocppsec.profiles.password_change import Answer
+from ocppsec.profiles.profile import SecurityProfile
+from ocppsec.profiles.record import Way
 
 _SECONDS = 30.0
 
@@ -55,6 +61,10 @@ class Provisioner:
 
         Raises `NotTaken`, `RegistryError`.
         """
+        entry = session.facts.onboarding
+        # With the new password its way in is shut, and a station that cannot send one would be shut out.
+        if entry is not None and entry.way is Way.LISTED and await self._is_on_profile_0(session.identity):
+            raise NotTaken(ON_PROFILE_0)
         try:
             rotation = await self._passwords.rotate(session.identity)
         except CsmsError as error:
@@ -78,6 +88,23 @@ class Provisioner:
             raise NotTaken(str(error) or type(error).__name__) from error
         await self._renewer.replace(session.identity, session.facts.certificate.fingerprint)
         return f"it shows our root among its CSMSRootCertificates; OrganizationName {named}"
+
+    async def _is_on_profile_0(self, identity: str) -> bool:
+        """What it says itself; one that does not say is believed to send what it is given."""
+        asked = GetVariableData(
+            component=Component(name="SecurityCtrlr"), variable=Variable(name="SecurityProfile")
+        )
+        request = GetVariablesRequest(get_variable_data=(asked,))
+        try:
+            payload = await self._call(identity, request.action, to_payload(request), timeout=_SECONDS)
+            response = parse_response(request.action, payload)
+        except (CallFailed, OcppError):
+            return False
+        except CsmsError as error:
+            raise NotTaken(str(error)) from error
+        assert isinstance(response, GetVariablesResponse)
+        value = response.get_variable_result[0].attribute_value
+        return value is not None and value.strip() == str(int(SecurityProfile.NONE))
 
     async def _trust(self, identity: str, pem: str) -> None:
         changed = await self._installed.install(identity, pem, "CSMSRootCertificate")

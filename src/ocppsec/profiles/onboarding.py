@@ -18,6 +18,16 @@ MOST_UPGRADES = 3
 """So often an upgrade that failed is begun again when the station boots; then it is a person's turn."""
 
 
+ON_PROFILE_0 = (
+    "it says that it is on security profile 0, in which a station sends no password: "
+    "set it to profile 1 or 2 at the station"
+)
+NEVER_SENT = (
+    "it accepted a password and comes without it: set it to security profile 1 or 2 at the station, "
+    "or remove it and add it again"
+)
+
+
 class Pending(StrEnum):
     """Why a BootNotification is answered Pending instead of Accepted."""
 
@@ -69,6 +79,17 @@ def on_its_own(entry: Onboarding, now: datetime) -> Onboarding:
     if entry.stage not in (Stage.OPEN, Stage.EXPIRED):
         return entry
     return replace(entry, stage=Stage.RAISING, own_at=now, reason="")
+
+
+def without_password(entry: Onboarding) -> Onboarding:
+    """Somebody came under its name with no password at all.
+
+    One that was only listed has accepted a password.  On security profile 0 it never sends it, and nothing but this
+    would tell.
+    """
+    if entry.way is Way.LISTED and entry.stage is Stage.RAISING:
+        return replace(entry, reason=NEVER_SENT)
+    return entry
 
 
 def overdue(entry: Onboarding, now: datetime) -> bool:

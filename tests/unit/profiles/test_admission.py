@@ -759,6 +759,10 @@ def becomes(module):
         after = module.on_its_own(replace(LISTED, stage=stage, reason="x"), NOW)
         shut = stage in (Stage.OPEN, Stage.EXPIRED)
         assert (after.stage, after.own_at) == ((Stage.RAISING, NOW) if shut else (stage, None))
+    for entry in (LISTED, ONCE, BY_CERTIFICATE):
+        for stage in Stage:
+            told = module.without_password(replace(entry, stage=stage)).reason
+            assert bool(told) == (entry is LISTED and stage is Stage.RAISING)
     assert [module.overdue(LISTED, NOW + late) for late in (-SECOND, SECOND - SECOND, SECOND)] == [
         False,
         False,
