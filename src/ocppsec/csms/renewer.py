@@ -21,7 +21,7 @@ from ocppsec.csms.astray import Astray
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.request_book import Waits
 from ocppsec.csms.session import Session
-from ocppsec.csms.upgrader import Signer
+from ocppsec.csms.signing import Signer
 from ocppsec.events import (
     CertificateRenewed,
     Emit,

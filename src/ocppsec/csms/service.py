@@ -147,7 +147,7 @@ class Csms(Assembly):
         """Forget a station and close its connection; False when there was none."""
         removed = await self.store.remove_station(identity, at=self._now())
         self._revoked()
-        await self._upgrader.forget(identity)
+        self._upgrader.forget(identity)
         self.renewer.forget(identity)
         self.rollover.removed(identity)
         self._sessions.forget(identity)

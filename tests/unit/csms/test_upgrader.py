@@ -97,13 +97,23 @@ class House:
         self.store = store
         self.session: Session | None = Session()
         self.events: list[Event] = []
+        self.now = NOW
+        self.learned: list[Any] = []
         self.upgrader = Upgrader(
             store,
             signer,
-            lambda _: self.session,
+            lambda _: self.session,  # type: ignore[arg-type,return-value]
             emit=self.events.append,
-            now=lambda: NOW,  # type: ignore[arg-type,return-value]
+            now=lambda: self.now,
+            lower_floor=lambda identity, lowering: self.lower_floor(identity, lowering),
+            learn=self.learn,
         )
+
+    async def lower_floor(self, identity: str, lowering: Lowering) -> None:
+        raise AssertionError("nobody is to be lowered")
+
+    async def learn(self, identity: str, facts: KindFacts, ended: Any) -> None:
+        self.learned.append((identity, facts.quirks, type(ended)))
 
     async def begin(self) -> Upgrade:
         upgrade = Upgrade(
@@ -127,6 +137,12 @@ class House:
         assert self.session is not None
         assert self.session.link is not None
         return self.session.link
+
+
+def running_of(made: House) -> Any:
+    running = made.upgrader._under_way.get("CS001")
+    assert running is not None
+    return running
 
 
 async def settle() -> None:
@@ -349,7 +365,7 @@ async def test_removal_forgets_it() -> None:
     made = await house()
     await made.begin()
 
-    await made.upgrader.forget("CS001")
+    made.upgrader.forget("CS001")
     made.link.answer(NOT_KNOWN)
     await settle()
 
@@ -405,7 +421,7 @@ class LaterClock(House):
 
     def __init__(self, store: MemoryStore, signer: Any) -> None:
         super().__init__(store, signer)
-        self.upgrader._now = lambda: NOW + timedelta(hours=3)
+        self.now = NOW + timedelta(hours=3)
 
 
 async def test_a_deadline_that_passed_while_we_were_away_begins_anew() -> None:
@@ -462,7 +478,7 @@ async def test_who_was_turned_away_by_us_is_excused() -> None:
     again.session = None
     await again.upgrader.start()
     await settle()
-    running = again.upgrader._running["CS001"]
+    running = running_of(again)
     running.state = structs.replace(running.state, progress=structs.replace(progress, slot=2))
     store.refusing = True
     again.upgrader.turned_away("CS001")
@@ -493,7 +509,7 @@ async def on_the_way_down(session: Any) -> tuple[House, list[Any]]:
     )
     again = House(made.store, NeverAsked())
     told: list[Any] = []
-    again.upgrader._lower_floor = Interventions(
+    again.lower_floor = Interventions(  # type: ignore[method-assign]
         made.store, floor_fell=told.append, emit=again.events.append, now=lambda: NOW
     ).lower_floor
     again.session = session
@@ -532,10 +548,10 @@ async def test_a_step_down_that_loses_the_station_leaves_both_open() -> None:
     """Nobody knows where it is: it may come on 2 or on 3, and on 3 its boot raises the floor as ever."""
     made, _ = await on_the_way_down(OnThree())
     made.session = None
-    running = made.upgrader._running["CS001"]
+    running = running_of(made)
     progress = running.state.progress  # type: ignore[union-attr]
     running.state = AwaitingBoot(progress=progress, connected=False, answered=True, left=True)
-    await made.upgrader._feed_now("CS001", exchange.DeadlinePassed())
+    await made.upgrader._under_way.feed_now("CS001", exchange.DeadlinePassed())
 
     (ended,) = await made.store.upgrades("CS001")
     assert ended.status is UpgradeStatus.FAILED
@@ -553,7 +569,7 @@ async def test_without_an_audit_nobody_is_lowered() -> None:
     async def fails(identity: str, lowering: Lowering) -> None:
         raise StoreIsAway("disk full")
 
-    made.upgrader._lower_floor = fails
+    made.lower_floor = fails  # type: ignore[method-assign]
     begun = await made.begin()
     course = Progress(
         plan=structs.replace(PLAN, lowering=DOWN),
@@ -562,8 +578,8 @@ async def test_without_an_audit_nobody_is_lowered() -> None:
         slot=2,
         facts=Facts(downgrade_allowed=True),
     )
-    made.upgrader._running["CS001"].state = Arming(progress=course, slot=2, lists=((2, 1),))
-    made.upgrader._running["CS001"].errand = 7
+    running_of(made).state = Arming(progress=course, slot=2, lists=((2, 1),))
+    running_of(made).errand = 7
     answer = {
         "setVariableResult": [
             {
@@ -574,7 +590,9 @@ async def test_without_an_audit_nobody_is_lowered() -> None:
         ]
     }
     with pytest.raises(StoreIsAway):
-        await made.upgrader._feed_now("CS001", exchange.Answered(parse_response("SetVariables", answer)))
+        await made.upgrader._under_way.feed_now(
+            "CS001", exchange.Answered(parse_response("SetVariables", answer))
+        )
 
     assert [action for action, _, _ in made.link.calls] == ["GetVariables"]
     after = await store.open_upgrade("CS001")
@@ -585,12 +603,7 @@ async def test_without_an_audit_nobody_is_lowered() -> None:
 async def test_what_an_upgrade_noticed_is_told_at_its_end() -> None:
     """Once, with how it ended; what was objected to before the station was asked anything teaches nothing."""
     made = await house()
-    learned: list[Any] = []
-
-    async def learn(identity: str, facts: KindFacts, ended: Any) -> None:
-        learned.append((identity, facts.quirks, type(ended)))
-
-    made.upgrader._learn = learn
+    learned = made.learned
     refused = StationAtStart(profile=0, registered_serial="SN1")
     upgrade = replace(await made.begin(), id="u2", version=0)
     await made.upgrader.give_up("CS001", "tried")
