@@ -129,7 +129,13 @@ def _not_begun(course: Course, event: NotBegun) -> None:
 
 def _ended(course: Course, event: Ended) -> None:
     member = course.set(
-        event.identity, UNDER_WAY, status=_LATEST[event.outcome], reason=event.reason, ended_at=course.now
+        event.identity,
+        UNDER_WAY,
+        status=_LATEST[event.outcome],
+        last=_LATEST[event.outcome],
+        last_reason=event.reason,
+        reason=event.reason,
+        ended_at=course.now,
     )
     if member is None:
         return
@@ -197,7 +203,7 @@ def _approve(course: Course) -> None:
     course.run = replace(course.run, approved=True)
     course.effects.append(Note("approved", f"the phase behind phase {course.run.phase + 1} may begin"))
     if course.run.status is CampaignStatus.WAITING:
-        course.status(CampaignStatus.RUNNING, "approved")
+        course.run = replace(course.run, status=CampaignStatus.RUNNING, reason="")
 
 
 def _retry(course: Course) -> None:

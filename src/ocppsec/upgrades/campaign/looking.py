@@ -31,6 +31,7 @@ def look(course: Course, at: Look) -> None:
     _close(course)
     if course.run.status is not CampaignStatus.RUNNING:
         return
+    _hold(course)
     _Beginning(course, at).begin_some()
     moved = advance(course.run, course.totals, course.now)
     if moved is None:
@@ -47,6 +48,21 @@ def _check_stops(course: Course) -> None:
         reason = stop_reason(course.run, course.totals.ended)
         if reason is not None:
             course.status(CampaignStatus.STOPPED, reason)
+
+
+def _hold(course: Course) -> None:
+    """Who is tried again may still end well, so no rule stops for it; but nobody else follows until that is known."""
+    doubt = course.totals.in_doubt
+    reason = stop_reason(course.run, course.totals.ended.and_(doubt)) if doubt.ended else None
+    if reason is None and course.run.reason:
+        course.wait_anew()
+        course.effects.append(Note("going-on", "what was tried again does not stop the campaign"))
+    elif reason is not None:
+        again = f"{doubt.ended} being tried again among them: nobody else is begun until that has ended"
+        reason = f"{reason}, {again}"
+        if not course.run.reason:
+            course.effects.append(Note("holding", reason))
+    course.run = replace(course.run, reason=reason or "")
 
 
 def _abort(course: Course) -> None:
@@ -72,7 +88,8 @@ def waited_in_vain(course: Course, member: Member, why: str) -> None:
     """What nobody could begin within bounds ends as away, with the reason."""
     status, reason = MemberStatus.AWAY, f"{why} all the time it was waited for"
     if member.tries:
-        status, reason = MemberStatus.FAILED, f"to be tried again, but {reason}; {member.reason}"
+        status = MemberStatus.LOST if member.last is MemberStatus.LOST else MemberStatus.FAILED
+        reason = f"to be tried again, but {reason}; before that: {member.last_reason}"
     course.set(member.identity, _PENDING, status=status, reason=reason, ended_at=course.now)
 
 
@@ -83,7 +100,7 @@ class _Beginning:
         self._course = course
         self._at = at
         self._plan = course.run.plan
-        self._fresh = room(course.run, course.totals)
+        self._fresh = 0 if course.run.reason else room(course.run, course.totals)
         self._flights = self._plan.rate.in_flight - course.totals.under_way
         self._opened: dict[str, bool] = {}
         self._passed = 0

@@ -67,6 +67,10 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """Errands begun; the last one's id follows from it."""
     retried: int = 0
     """Tries by itself since a person asked last."""
+    last: MemberStatus | None = None
+    """How the last try ended; None before the first has …"""
+    last_reason: str = ""
+    """… and why, while `reason` may say what it is waited for."""
     not_before: datetime | None = None
     waiting_since: datetime | None = None
     """Could be begun since then, but is away, busy or charging."""
@@ -85,6 +89,11 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> int:
         return self.done + self.failed + self.lost
 
+    def and_(self, others: "Tally") -> "Tally":
+        return Tally(
+            done=self.done + others.done, failed=self.failed + others.failed, lost=self.lost + others.lost
+        )
+
     def since(self, before: "Tally") -> "Tally":
         """A station that was tried again, or came after all, does not count below nothing."""
         return Tally(
@@ -101,6 +110,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     plan: CampaignPlan
     status: CampaignStatus = CampaignStatus.RUNNING
     reason: str = ""
+    """Why it does not run; while it runs, why nobody new is begun."""
     phase: int = 0
     """Index into the plan's phases."""
     soaking_since: datetime | None = None

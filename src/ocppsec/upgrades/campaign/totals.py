@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from ocppsec.upgrades.campaign.states import BEGUN, UNDER_WAY, Member, MemberStatus, Tally, tally
+
+_NOT_ENDED: Final = UNDER_WAY | {MemberStatus.PENDING}
 
 
 class Totals:
@@ -14,6 +17,7 @@ class Totals:
         self.begun = 0
         """Those that had a turn and still count."""
         self.to_be_tried_again = 0
+        self._in_doubt: Counter[bool] = Counter()
         for member in members:
             self.count(member)
 
@@ -24,11 +28,14 @@ class Totals:
             self.begun += by
         if member.status is MemberStatus.PENDING and member.tries > 0:
             self.to_be_tried_again += by
+        if member.retried > 0 and member.status in _NOT_ENDED:
+            self._in_doubt[member.last is MemberStatus.LOST] += by
 
     def copy(self) -> "Totals":
         other = Totals()
         other.by_status = self.by_status.copy()
         other.begun, other.to_be_tried_again = self.begun, self.to_be_tried_again
+        other._in_doubt = self._in_doubt.copy()
         return other
 
     @property
@@ -47,3 +54,8 @@ class Totals:
     @property
     def ended(self) -> Tally:
         return tally(self.by_status)
+
+    @property
+    def in_doubt(self) -> Tally:
+        """Those whose last try ended badly, and that are tried again by themselves: as if that had been the end."""
+        return Tally(failed=self._in_doubt[False], lost=self._in_doubt[True])

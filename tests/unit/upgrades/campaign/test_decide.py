@@ -357,6 +357,96 @@ def test_tried_again_by_itself():
     assert (campaign.status("CP0"), campaign.run.status) == (Member.FAILED, Status.STOPPED)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "stop"),
+    [
+        pytest.param(Outcome.FAILED, {"failed": 2, "failed_percent": 100}, id="failed"),
+        pytest.param(Outcome.FAILED, {"failed_percent": 10, "at_least": 2}, id="share"),
+        pytest.param(Outcome.LOST, {"lost": 2, "failed_percent": 100}, id="lost"),
+    ],
+)
+def test_tried_again_by_itself_hides_no_failure_from_the_rules(outcome, stop):
+    """While those that a rule would stop for wait for another try, nobody else is begun; the history says so once."""
+    plan = AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 2}}
+    campaign = Campaign(20, plan, retry={"failed": 1, "lost": 1, "pause": 60}, stop=stop)
+    first = campaign.look(1)
+    finish(campaign, outcome)
+
+    assert [campaign.look(1) for _ in range(30)] == [[]] * 30
+    assert [note.what for note in campaign.notes] == ["holding"]
+    assert "2 being tried again among them" in campaign.run.reason
+    assert sorted(campaign.look(60)) == sorted(first)
+    finish(campaign, outcome)
+    campaign.look(1)
+    assert campaign.run.status is Status.STOPPED
+    assert len(campaign.began) == 4
+
+
+def test_goes_on_when_what_was_tried_again_ended_well():
+    """A failure that another try mends stops nothing, and who had to wait for that has not been away."""
+    campaign = Campaign(2, retry={"failed": 1, "pause": 60}, stop={"failed": 1}, wait={"away": 50})
+    campaign.away = {"CP1"}
+    assert campaign.look(1) == ["CP0"]
+    campaign.end("CP0", Outcome.FAILED)
+    campaign.look(1)
+    assert campaign.look(60) == ["CP0"]
+    campaign.away = set()
+    assert campaign.look(1) == []
+    campaign.end("CP0")
+    campaign.away = {"CP1"}
+    campaign.look(1)
+    campaign.away = set()
+
+    assert campaign.look(1) == ["CP1"]
+    assert campaign.run.reason == ""
+    assert [note.what for note in campaign.notes] == ["holding", "going-on"]
+
+
+def test_what_a_person_has_tried_again_holds_nobody_up():
+    """A person has seen the failures: who is tried again by hand does not count against those that follow."""
+    plan = AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 1}}
+    campaign = Campaign(2, plan, retry={"failed": 1, "pause": 5}, stop={"failed": 1})
+    for _ in range(2):
+        campaign.look(5)
+        finish(campaign, Outcome.FAILED)
+    campaign.look(1)
+    assert campaign.run.status is Status.STOPPED
+    campaign.away = {"CP0"}
+    campaign.happens(Retry())
+
+    assert campaign.look(1) == ["CP1"]
+    assert campaign.run.reason == ""
+
+
+def test_lost_stays_lost():
+    """Who was lost, is to be tried again and does not come for it is counted as lost, not as failed."""
+    plan = AT_ONCE | {"rate": {"per_minute": 6000, "in_flight": 1}}
+    campaign = Campaign(2, plan, retry={"lost": 1, "pause": 5}, wait={"away": 100}, stop={"lost": 1})
+    campaign.look(1)
+    campaign.away = {"CP0"}
+    campaign.end("CP0", Outcome.LOST, "did not come back")
+    for _ in range(30):
+        campaign.look(5)
+
+    assert campaign.status("CP0") is Member.LOST
+    assert "did not come back" in campaign.members["CP0"].reason
+    assert (campaign.run.status, campaign.began) == (Status.STOPPED, ["CP0"])
+
+
+def test_an_approval_is_no_reason_to_stand_still():
+    """What a person has opened goes on, and nothing stands there as if it did not."""
+    campaign = Campaign(2, {"phases": [{"stations": 1, "gate": "person"}, {"percent": 100}]})
+    campaign.look(1)
+    finish(campaign)
+    campaign.look(1)
+    campaign.happens(Approve())
+
+    assert (campaign.run.status, campaign.run.reason) == (Status.RUNNING, "")
+    campaign.look(1)
+    assert campaign.look(1) == ["CP1"]
+    assert "going-on" not in [note.what for note in campaign.notes]
+
+
 # -- who is not there ---------------------------------------------------------------------------------------
 def test_away_within_bounds():
     """A station that is away is waited for, and ends with a reason when it does not come."""
