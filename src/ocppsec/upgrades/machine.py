@@ -84,6 +84,7 @@ ARROWS: Final = (
     Arrow(AwaitingReset, Arming, "booted on the old profile"),
     Arrow(AwaitingBoot, Arming, "booted on the old profile, or no restart"),
     Arrow(AwaitingBoot, AwaitingReset, "back, and Reset was not answered"),
+    Arrow(AwaitingBoot, Resetting, "no restart, and on the new profile already"),
     Arrow(Arrived, AwaitingBoot, "connection ended"),
     Arrow(Arrived, Arming, "booted on the old profile"),
     Arrow(Arrived, AskingForBoot, "no BootNotification"),

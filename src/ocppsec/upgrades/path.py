@@ -123,7 +123,8 @@ def start_leg(progress: Progress, detail: str = "") -> Move:
     facts = progress.facts
     kept = Facts(slots=facts.slots, root_listed=facts.root_listed, further_listed=facts.further_listed)
     questions = QUESTIONS if progress.plan.lowering is None else ((DOWNGRADE,), *QUESTIONS)
-    return enter(AskingVariables(progress=replace(progress, facts=kept), left=questions), detail)
+    progress = replace(progress, facts=kept, on_goal=False)
+    return enter(AskingVariables(progress=progress, left=questions), detail)
 
 
 def to_root(progress: Progress, detail: str = "") -> Move:
@@ -189,7 +190,7 @@ def to_profile(progress: Progress, detail: str = "") -> Move:
 def to_arming(progress: Progress, slot: int, detail: str = "") -> Move:
     # A station may be waited for through many restarts of ours before; the switch has outages of its own.
     outages = 0 if progress.slot is None else progress.outages
-    progress = replace(progress, slot=slot, outages=outages)
+    progress = replace(progress, slot=slot, outages=outages, on_goal=False)
     return enter(Arming(progress=progress, slot=slot, lists=priority_lists(progress, slot)), detail)
 
 

@@ -109,6 +109,8 @@ def _overdue(state: AwaitingBoot) -> Move:
         # Nothing can be sent to a station that is away; when it comes, on either profile, it is let in.
         what = f"The station has not come back within {waited} since the Reset."
         return switch_failed(state, what, lost_contact=True)
+    if state.progress.on_goal and not state.left:
+        return _boot_by_reset(state)
     if state.left:
         return switch_again(
             state,
@@ -158,7 +160,7 @@ def asking_for_boot(state: AskingForBoot, event: Event) -> Move:
 
 def _boot_by_reset(state: OpenState) -> Move:
     resets = state.progress.boot_resets + (0 if state.progress.outage else 1)
-    progress = replace(state.progress, boot_resets=resets, arrivals=0)
+    progress = replace(state.progress, boot_resets=resets, arrivals=0, on_goal=True)
     if progress.boot_resets > MOST_BOOT_RESETS:
         return fail(
             state,

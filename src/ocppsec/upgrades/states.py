@@ -60,6 +60,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Connections on the new profile since the last Reset."""
     boot_resets: int = 0
     """Resets that were only to bring a BootNotification on the new profile."""
+    on_goal: bool = False
+    """The last Reset was such a one: there is nothing to arm, and the old slot may be gone from the station."""
     returns: int = 0
     """Connections on the old profile in this leg, while something was to be sent or waited for."""
     outage: bool = False

@@ -295,6 +295,9 @@ async def test_came_after_all(fleet):
     assert (await statuses(fleet, campaign))[lost] == "lost"
     fleet.connected[lost] = 2
     await look(fleet, campaigner)
+    assert (await statuses(fleet, campaign))[lost] == "lost", "it may have reconnected only: no boot is proved"
+    await fleet.store.raise_floor(lost, SecurityProfile.TLS_BASIC)
+    await look(fleet, campaigner)
 
     assert (await statuses(fleet, campaign))[lost] == "done"
 

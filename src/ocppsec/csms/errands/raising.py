@@ -56,7 +56,11 @@ class Raising:
     async def came_after_all(self, identity: str, errand_id: str) -> bool:
         del errand_id
         connection = self._fleet.connection(identity)
-        return connection is not None and connection.accepted and connection.profile >= self._to
+        if connection is None or not connection.accepted or connection.profile < self._to:
+            return False
+        # A connection alone proves no boot: without its floor it could still go back to its lower profile.
+        station = await self._fleet.store.station(identity)
+        return station is not None and station.floor >= self._to
 
     async def stop(self) -> None:
         """Upgrades are the upgrader's."""
