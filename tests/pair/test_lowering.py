@@ -158,3 +158,49 @@ async def test_a_station_that_comes_back_on_3_keeps_its_floor(house):
     assert "booted on profile 3 again" in ended.reason
     assert await house.floor() is TLS_CLIENT
     assert house.csms.connection(IDENTITY).profile == 3
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        pytest.param(
+            "SetNetworkProfile",
+            {
+                "configurationSlot": 2,
+                "connectionData": {
+                    "ocppVersion": "OCPP20",
+                    "ocppTransport": "JSON",
+                    "ocppCsmsUrl": "wss://localhost:1/ocpp",
+                    "messageTimeout": 30,
+                    "securityProfile": 2,
+                    "ocppInterface": "Wired0",
+                },
+            },
+            id="below the floor",
+        ),
+        pytest.param(
+            "SetVariables",
+            {
+                "setVariableData": [
+                    {
+                        "attributeValue": "a-password-of-my-own",
+                        "component": {"name": "SecurityCtrlr"},
+                        "variable": {"name": "BasicAuthPassword"},
+                    }
+                ]
+            },
+            id="password",
+        ),
+    ],
+)
+async def test_nobody_is_locked_out_by_hand(house, action, payload):
+    """A call that the station could not come back from is not sent, whoever asks for it."""
+    await house.allow()
+
+    with pytest.raises(BadInput, match="would"):
+        await house.csms.call(IDENTITY, action, payload, timeout=5)
+
+    await house.csms.call(IDENTITY, "Reset", {"type": "Immediate"}, timeout=5)
+    await house.station.until(lambda station: not station.accepted, timeout=10)
+    await house.station.until(lambda station: station.accepted, timeout=30)
+    assert house.csms.connection(IDENTITY).profile == 3

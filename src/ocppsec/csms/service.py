@@ -11,6 +11,7 @@ from typing import Any
 
 from ocppsec.csms.application import Application
 from ocppsec.csms.assembly import Assembly
+from ocppsec.csms.calls_by_hand import objection
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.entrance import OpenDoor
@@ -298,6 +299,11 @@ class Csms(Assembly):
             raise NotConnected(
                 f"{identity} is connected but has not booted yet", "wait for its BootNotification"
             )
+        station = await self.store.station(identity)
+        if station is None:
+            raise NotRegistered(identity)
+        if (against := objection(identity, action, payload, station.floor)) is not None:
+            raise against
         try:
             return await session.link.call(action, payload, timeout=timeout)
         except LocalError as error:
