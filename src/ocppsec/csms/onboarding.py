@@ -76,6 +76,8 @@ class OnboardingOffice:
         self._look_seconds = look_seconds
         self._come_back_seconds = come_back_seconds
         self._providing: set[str] = set()
+        self._again: set[str] = set()
+        """Accepted while the store was away: what follows from that is still to be found out."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
@@ -236,7 +238,15 @@ class OnboardingOffice:
     # -- on its own -------------------------------------------------------------------------------------
     def accepted(self, session: Session) -> None:
         """It was accepted like any other station: raise it to its target, or find that it has arrived."""
-        self._spawn(self._raise(session.identity, session.profile))
+        self._spawn(self._go_on(session.identity, session.profile))
+
+    async def _go_on(self, identity: str, profile: SecurityProfile) -> None:
+        """As `_raise`; when the store is away `look` tries it again: a station that is accepted boots no more."""
+        try:
+            await self._raise(identity, profile)
+        except RegistryError:
+            self._again.add(identity)
+            raise
 
     async def _raise(self, identity: str, profile: SecurityProfile) -> None:
         entry = await self._store.onboarding(identity)
@@ -286,7 +296,10 @@ class OnboardingOffice:
 
     # -- time -------------------------------------------------------------------------------------------
     async def run(self) -> None:
-        """Shut what is overdue, for as long as this is not cancelled.  Admission does not wait for it."""
+        """Go on with what an outage interrupted, and shut what is overdue, for as long as this is not cancelled.
+
+        Admission does not wait for it.
+        """
         while True:
             try:
                 await self.look()
@@ -295,6 +308,11 @@ class OnboardingOffice:
             await asyncio.sleep(self._look_seconds)
 
     async def look(self) -> None:
+        for identity in list(self._again):
+            self._again.discard(identity)
+            session = self._sessions.get(identity)
+            if session is not None and session.accepted:
+                await self._go_on(identity, session.profile)
         after, now = None, self._now()
         while page := await self._store.onboardings(after=after, stage=Stage.OPEN, limit=500):
             for entry in page:
