@@ -288,16 +288,17 @@ async def test_killed_in_the_middle(new_house, step):
     await house.grow()
     renewer = house.csms.renewer
     reached = asyncio.Event()
-    act = renewer._act
+    under_way = renewer._under_way
+    act = under_way._act
 
     def die(running, effects):
         if workflow.describe(running.state) == step:
-            renewer._act = lambda *_: None  # nothing is done any more: saved, and gone
+            under_way._act = lambda *_: None  # nothing is done any more: saved, and gone
             reached.set()
             return
         act(running, effects)
 
-    renewer._act = die
+    under_way._act = die
     await renewer.renew(IDENTITY)
     async with asyncio.timeout(10):
         await reached.wait()
@@ -389,7 +390,7 @@ async def test_due_and_asked_for_in_one_moment(new_house):
     async def quicker(row):
         house.store.begin_renewal = begin
         await begin(replace(row, id="other"))
-        renewer._hold(replace(row, id="other"), workflow.decode_state(row.state))
+        renewer._under_way.hold(replace(row, id="other"), workflow.decode_state(row.state))
         return await begin(row)
 
     house.store.begin_renewal = quicker
@@ -422,7 +423,7 @@ async def test_a_renewal_waits_for_a_person(new_house):
     assert f"ocppsec csr approve {request.id}" in row.step
     assert await house.in_use() == first
     await house.until(
-        lambda: not house.csms.renewer._tasks or house.csms.renewer.open(IDENTITY).step == row.step
+        lambda: not house.csms.renewer._under_way._tasks or house.csms.renewer.open(IDENTITY).step == row.step
     )
 
     await house.csms.requests.approve(request.id)

@@ -52,7 +52,7 @@ def certified(csms, tmp_path):
         await csms.add_station(identity, profile=3)
         key = key_of(family)
         csr = make_request(key, common_name=identity, organization="CSO")
-        chain = (await csms.renewer._signer.certify(identity, csr)).chain
+        chain = (await csms._certifier.certify(identity, csr)).chain
         save_key(tmp_path / "key.pem", key)
         (tmp_path / "chain.pem").write_text(chain)
 

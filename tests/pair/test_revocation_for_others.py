@@ -65,7 +65,7 @@ class World:
         (self.directory / f"{name}.pem").write_text(write_chain((authority.certificate,)))
 
     async def certify(self, identity):
-        certifier: Certifier = self.csms.renewer._signer
+        certifier: Certifier = self.csms._certifier
         csr = make_request(new_key(KeyFamily.EC_P256), common_name=identity, organization="CSO")
         certified = await certifier.certify(identity, csr)
         (self.directory / f"{identity}.pem").write_text(certified.chain)

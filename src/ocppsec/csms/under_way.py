@@ -234,6 +234,11 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
     def _is_asked(self, running: Running[AnyRow, State]) -> bool:
         return running.asked == (running.errand, self._session_of(running.identity))
 
+    def set_timers(self) -> None:
+        """Again, by what the clock says now: it may have been put forward."""
+        for running in self:
+            self._set_timer(running)
+
     def alone(self, identity: str) -> asyncio.Lock:
         """Nothing else happens to its row meanwhile."""
         return self._locks.setdefault(identity, asyncio.Lock())
