@@ -923,8 +923,18 @@ async def test_times_keep_their_moment(store):
 
 
 async def test_ping(store):
-    """A store that can be read and written says so."""
-    await store.ping()
+    """A store says that it can be read and written, and does not say so when it cannot."""
+    assert await answers(store)
+    await store.close()
+    assert not await answers(store)
+
+
+async def answers(store):
+    try:
+        await store.ping()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def test_closed(store):

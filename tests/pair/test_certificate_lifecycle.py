@@ -125,9 +125,10 @@ class NeverHangsUp:
 
     def __init__(self, link):
         self.abort, self.close_reason = link.abort, ""
+        self.asked = []
 
     def close(self, code, reason):
-        pass
+        self.asked.append((code, reason))
 
 
 async def away(*_):
@@ -206,17 +207,19 @@ async def test_a_revoked_station_is_out_within_a_second(new_house):
 
 
 async def test_a_station_that_does_not_hang_up_is_dropped(new_house):
-    """The connection of a revoked certificate ends without the station's consent."""
+    """The connection of a revoked certificate ends without the station's consent, which is asked for first."""
     house = await new_house()
     await house.grow()
     certificate = await house.in_use()
     session = house.csms._sessions.get(IDENTITY)
     link = session.link
-    session.link = NeverHangsUp(link)
+    session.link = stubborn = NeverHangsUp(link)
 
     await house.csms.certificates.revoke(certificate.fingerprint, "keyCompromise")
 
-    await house.until(lambda: link.closed, timeout=1)
+    assert (stubborn.asked, link.closed) == ([(1008, "the certificate was revoked")], False)
+    await house.until(lambda: house.csms.connection(IDENTITY) is None, timeout=1)
+    assert link.closed
 
 
 # -- renewal ------------------------------------------------------------------------------------------------
