@@ -1,7 +1,8 @@
 """Why is this station (not) connected?  In plain words, from the attempts that were kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ocppsec.csms.tls import NAMELESS
 from ocppsec.profiles.onboarding import Pending
 from ocppsec.registry.records import Attempt, AttemptOutcome, Station
 from ocppsec.registry.store import Store
@@ -28,15 +29,14 @@ async def explain(
 ) -> Explanation:
     """*connected* is the profile of the open connection, None without one; *pending* why it is kept there."""
     own = await store.attempts(identity)
-    attempts = sorted(
-        [*own, *await _handshakes_nearby(store, own)], key=lambda attempt: attempt.at, reverse=True
-    )
+    nearby = [_named(attempt, identity) for attempt in await _handshakes_nearby(store, own)]
+    attempts = sorted([*own, *nearby], key=lambda attempt: attempt.at, reverse=True)
     return Explanation(
         identity=identity,
         registered=station is not None,
         summary=_summary(identity, station, attempts, connected, pending),
         attempts=attempts,
-        advice=_advice(attempts, station, connected)
+        advice=_advice(identity, attempts, station, connected)
         if pending is None
         else [_IN_PENDING[pending].format(identity)],
     )
@@ -46,6 +46,11 @@ async def _handshakes_nearby(store: Store, own: list[Attempt]) -> list[Attempt]:
     addresses = list(dict.fromkeys(attempt.address for attempt in own))[:3]
     found = [attempt for address in addresses for attempt in await store.attempts_from(address)]
     return [attempt for attempt in found if attempt.outcome is AttemptOutcome.HANDSHAKE_FAILED]
+
+
+def _named(attempt: Attempt, identity: str) -> Attempt:
+    """Behind a failed handshake nobody has said who he is, so its advice could not name a station; here it can."""
+    return replace(attempt, advice=attempt.advice.replace(NAMELESS, f" {identity} "))
 
 
 _IN_PENDING = {
@@ -82,10 +87,12 @@ def _summary(
             )
 
 
-def _advice(attempts: list[Attempt], station: Station | None, connected: int | None) -> list[str]:
+def _advice(
+    identity: str, attempts: list[Attempt], station: Station | None, connected: int | None
+) -> list[str]:
     if not attempts:
         if station is None:
-            return ["Register it: ocppsec station add ID."]
+            return [f"Register it: ocppsec station add {identity}"]
         return [
             "Check the URL set at the station, and that its network reaches this host (ocppsec up shows the doors)."
         ]

@@ -43,7 +43,7 @@ def plan_for(
     if to <= station.floor and lowering is None:
         raise BadInput(
             f"{station.identity} is on profile {int(station.floor)} already",
-            "nothing is to be done; one that has no certificate in force any more is removed and added again",
+            "nothing is to be done",
         )
     if lowering is not None and station.floor < SecurityProfile.TLS_BASIC:
         raise BadInput(

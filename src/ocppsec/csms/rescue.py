@@ -53,9 +53,17 @@ class Rescue:
 
 
 def rescue(
-    station: Station, upgrades: Sequence[Upgrade], explanation: Explanation, *, connected: int | None
+    station: Station,
+    upgrades: Sequence[Upgrade],
+    explanation: Explanation,
+    *,
+    connected: int | None,
+    shut_out: tuple[str, str] | None = None,
 ) -> Rescue:
-    """*upgrades* newest first; *connected* is the profile of the open connection, None without one."""
+    """*upgrades* newest first; *connected* is the profile of the open connection, None without one.
+
+    *shut_out*: why no certificate of its lets it in, and what to do; see `ocppsec.csms.shut_out`.
+    """
     last = upgrades[0] if upgrades else None
     since = last.started_at if last is not None else station.added_at
     seen = [attempt for attempt in explanation.attempts if attempt.at >= since]
@@ -63,10 +71,10 @@ def rescue(
     return Rescue(
         identity=station.identity,
         lost_contact=lost,
-        summary=_summary(station, last, connected, lost=lost),
+        summary=_summary(station, last, connected, shut_out, lost=lost),
         open_doors=list(range(int(station.floor), int(station.target) + 1)),
         seen_since=seen,
-        steps=_steps(station, last, seen, explanation.advice, connected),
+        steps=_steps(station, last, seen, explanation.advice, connected, shut_out),
         actions=_actions(station, last, seen, connected),
     )
 
@@ -102,7 +110,14 @@ def _came(station: Station, upgrade: Upgrade) -> bool:
     return ended is not None and station.last_seen_at is not None and station.last_seen_at > ended
 
 
-def _summary(station: Station, last: Upgrade | None, connected: int | None, *, lost: bool) -> str:
+def _summary(
+    station: Station,
+    last: Upgrade | None,
+    connected: int | None,
+    shut_out: tuple[str, str] | None,
+    *,
+    lost: bool,
+) -> str:
     name = station.identity
     if connected is not None:
         return f"{name} is connected on profile {connected}: it is not lost."
@@ -114,7 +129,8 @@ def _summary(station: Station, last: Upgrade | None, connected: int | None, *, l
         return (
             f"Lost contact with {name} in its upgrade to profile {int(last.target)}; it {seen}. {last.reason}"
         )
-    return f"{name} is not connected; it {seen}."
+    cannot = f" It cannot come in: {shut_out[0]}, and it is admitted on profile 3 alone." if shut_out else ""
+    return f"{name} is not connected; it {seen}.{cannot}"
 
 
 def _steps(
@@ -123,6 +139,7 @@ def _steps(
     seen: Sequence[Attempt],
     advice: Sequence[str],
     connected: int | None,
+    shut_out: tuple[str, str] | None,
 ) -> list[str]:
     name, floor, target = station.identity, int(station.floor), int(station.target)
     again = f"ocppsec station upgrade {name} --to {target} --wait"
@@ -131,6 +148,8 @@ def _steps(
         return ["Nothing: it is where it should be."] if done else [f"Try again from here: {again}"]
     if last is not None and last.status is UpgradeStatus.OPEN:
         return ["Wait: when the station comes, on the old or the new profile, its upgrade goes on by itself."]
+    if shut_out is not None:
+        return [shut_out[1][0].upper() + shut_out[1][1:]]
     steps = _by_what_was_seen(seen, advice)
     if floor < target:
         steps.append(

@@ -20,6 +20,7 @@ from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.planning import plan_for, proven, start_of
 from ocppsec.csms.rescue import Rescue, rescue
 from ocppsec.csms.rescuer import Rescuer
+from ocppsec.csms.shut_out import shut_out
 from ocppsec.csms.stations import check_labels
 from ocppsec.events import (
     Emit,
@@ -179,6 +180,7 @@ class Csms(Assembly):
             await self.store.upgrades(identity, limit=1),
             await self.why(identity),
             connected=int(session.profile) if session is not None else None,
+            shut_out=shut_out(station, await self.store.certificates(identity), self._now()),
         )
 
     async def begin_upgrade(
@@ -240,6 +242,9 @@ class Csms(Assembly):
         await self.rollover.settle(identity)
         session = self._sessions.get(identity)
         start = start_of(station, session)
+        against = shut_out(station, await self.store.certificates(identity), self._now())
+        if against is not None and session is None:
+            raise BadInput(f"{identity} is on profile 3 and cannot come in: {against[0]}", against[1])
         plan = plan_for(
             station,
             to,

@@ -162,6 +162,9 @@ async def _handshake(
     return transport
 
 
+NAMELESS = " ID "
+"""Stands in advice for the station: before HTTP nobody has said who he is."""
+
 _ADVICE = {
     "HTTP_REQUEST": "the client speaks plain ws:// here; this door is wss://",
     "UNSUPPORTED_PROTOCOL": "the station offers only TLS below 1.2 (A00.FR.313): update its firmware",
@@ -176,7 +179,7 @@ _ADVICE = {
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the station says our certificate has expired: check its clock",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "the station rejects our certificate: check the host name in its URL and its clock",
     "certificate has expired": "the station's certificate, or the CA's that issued it, was not renewed in time; let "
-    "this one station in to renew it: ocppsec station allow-expired ID --for 2h",
+    f"this one station in to renew it: ocppsec station allow-expired{NAMELESS}--for 2h",
     "certificate is not yet valid": "the station's certificate is not valid yet: check our clock",
     "unable to get local issuer certificate": "the station's certificate was not issued by our station CA",
     "unsuitable certificate purpose": "the station shows a certificate that is not meant for a TLS client",

@@ -47,11 +47,11 @@ FAILED_HANDSHAKE = Attempt(
 )
 
 
-def told(station=STATION, upgrades=(LOST,), attempts=(), connected=None):
+def told(station=STATION, upgrades=(LOST,), attempts=(), connected=None, shut_out=None):
     explanation = Explanation(
         identity="CP1", registered=True, summary="", attempts=list(attempts), advice=["Install the root."]
     )
-    return rescue(station, upgrades, explanation, connected=connected)
+    return rescue(station, upgrades, explanation, connected=connected, shut_out=shut_out)
 
 
 def test_lost_contact():
@@ -104,6 +104,17 @@ def test_situations(change, lost, says):
     found = told(**change)
     assert found.lost_contact is lost
     assert any(says in step for step in found.steps)
+
+
+def test_nothing_opens_profile_3():
+    """That is said instead of anything on site: neither power nor a restart brings it back."""
+    found = told(
+        station=replace(STATION, floor=SecurityProfile.TLS_CLIENT, target=SecurityProfile.TLS_CLIENT),
+        upgrades=(),
+        shut_out=("its certificate is revoked", "register it anew: ocppsec station remove CP1"),
+    )
+    assert "cannot come in: its certificate is revoked" in found.summary
+    assert found.steps == ["Register it anew: ocppsec station remove CP1"]
 
 
 def test_a_row_of_another_version_costs_nobody_the_rest():
