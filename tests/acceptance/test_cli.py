@@ -222,6 +222,34 @@ def test_a_misspelt_setting_stops_the_start(house):
     assert "'csms.hostname'" in refused.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "station why NOBODY",
+        "station interventions NOBODY",
+        "station allow-expired NOBODY",
+        "trust NOBODY",
+        "cert list --station NOBODY",
+        "cert list --station NOBODY --expires-in 30d",
+        "csr list --station NOBODY",
+    ],
+)
+def test_nobody_has_that_name(shared, command):
+    """Where nothing is found for a name it is said that nobody has it: a typing error is no empty list."""
+    ran = shared.run(*command.split())
+    assert ran.code == 5
+    assert "no station has this identity" in ran.err
+
+
+def test_no_such_phase(shared):
+    """The phases that a person names are told, and no other."""
+    ran = shared.run("ca", "rotate", "next", "nosuch")
+    assert ran.code == 2
+    assert "nosuch is no phase" in ran.err
+    assert "prepared, distribute, serve, issue, alone, withdraw" in ran.err
+    assert "conclude" not in ran.err
+
+
 def test_stations_come_and_go(shared):
     """add, list, show, why and remove, in JSON and in words, with the exit codes of the house."""
     added = shared.run("station", "add", "CS|1", "--serial", "SN 1", "--json").json
@@ -237,6 +265,8 @@ def test_stations_come_and_go(shared):
     assert "SN 1" in shared.run("station", "list").out
     assert shared.run("station", "show", "CS|1", "--json").json["serial_number"] == "SN 1"
     assert shared.run("station", "why", "CS|1", "--json").json["registered"]
+    stranger = shared.run("station", "why", "NOBODY", "--json")
+    assert (stranger.code, stranger.json["registered"]) == (5, False)
     assert shared.run("station", "add", "CS2").code == 1
     assert shared.run("station", "add", "a:b").code == 2
     assert shared.run("station", "add", "CS4", "--password-stdin", stdin="short\n").code == 2

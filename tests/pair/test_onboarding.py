@@ -30,11 +30,12 @@ from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.errors import BadInput, NotConnected
 from ocppsec.csms.renewer import RenewalSettings
 from ocppsec.csms.service import Csms
+from ocppsec.csms.tls import explain
 from ocppsec.ocppj.messages import RegistrationStatus
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import CertificateRecord, CertificateState, Stage
 from ocppsec.registry.open import open_store
-from ocppsec.registry.records import BootFacts, UpgradeStatus
+from ocppsec.registry.records import Attempt, AttemptOutcome, BootFacts, UpgradeStatus
 from ocppsec.registry.store import NotRegistered
 from ocppsec.station import happenings as told
 from ocppsec.station.config import FactoryCertificate, StationConfig, Traits
@@ -223,6 +224,12 @@ def boot(profile):
     )  # fmt: skip
 
 
+def ssl_error(message):
+    error = ssl.SSLCertVerificationError(1, message)
+    error.verify_message = message
+    return error
+
+
 MAKER = TestAuthority.create("Maker Ltd")
 
 
@@ -243,7 +250,36 @@ async def test_an_expired_certificate_is_refused_by_tls_while_nobody_allows_one(
 
     failed = house.told("handshake-failed")[0]
     assert "certificate has expired" in failed.reason
-    assert "allow-expired" in failed.advice
+    assert "allow-expired ID" in failed.advice  # who it is nobody has said yet
+    with pytest.raises(BadInput, match="cannot come in: its certificate ended"):
+        await house.csms.begin_upgrade(IDENTITY, 3)
+    assert f"allow-expired {IDENTITY}" in (await house.csms.rescue(IDENTITY)).steps[0]
+
+
+async def test_the_advice_of_a_failed_handshake_names_who_is_asked_for(new_house):
+    """Before HTTP nobody has said who he is; `why` is asked for a name."""
+    house = await new_house()
+    await house.with_expired()
+    facts = {"door": "mtls", "address": "192.0.2.1", "profile": None}
+    known = Attempt(
+        at=datetime.now(UTC), outcome=AttemptOutcome.ADMITTED, identity=IDENTITY, reason="", **facts
+    )
+    reason, advice = explain(ssl_error("certificate has expired"))
+    failed = Attempt(
+        at=known.at + HOUR,
+        outcome=AttemptOutcome.HANDSHAKE_FAILED,
+        identity=None,
+        reason=reason,
+        advice=advice,
+        **facts,
+    )
+    await house.store.record_attempt(known)
+    await house.store.record_attempt(failed)
+
+    told = await house.csms.why(IDENTITY)
+
+    assert f"ocppsec station allow-expired {IDENTITY} --for 2h" in told.attempts[0].advice
+    assert told.advice == [told.attempts[0].advice]
 
 
 async def test_an_expired_certificate_that_is_allowed_is_renewed_at_once(new_house):

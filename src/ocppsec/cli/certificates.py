@@ -28,9 +28,11 @@ def show_all(station: str | None, expires_in: str | None, *, as_json: bool, stat
     if as_json:
         print_json({"certificates": found})
     elif expires_in is not None and not found:
-        print(f"no station's certificate ends within {expires_in}")
+        whose = "no station's certificate" if station is None else f"no certificate of {station}"
+        print(f"{whose} ends within {expires_in}")
     elif not found:
-        print("no certificate was issued yet; stations get theirs on the way to profile 3")
+        whom = "" if station is None else f" to {station}"
+        print(f"no certificate was issued{whom} yet; stations get theirs on the way to profile 3")
     else:
         print_table(
             ["STATION", "STANDING", "VALID UNTIL", "RENEWAL", "SERIAL", "FINGERPRINT"], map(_row, found)
@@ -40,13 +42,18 @@ def show_all(station: str | None, expires_in: str | None, *, as_json: bool, stat
 
 
 def _ending(station: str | None, expires_in: str, state: Path | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]]
     try:
         within = round(seconds(expires_in, "--expires-in"))
     except BadDuration as error:
         raise Failure(str(error), code=ExitCode.USAGE) from error
     with Api.find(state_directory(state)) as api:
         found = api.get("/certificates", expires_within=within, limit=_MOST)["certificates"]
-    return [one for one in found if station is None or one["identity"] == station]
+        if station is not None:
+            found = [one for one in found if one["identity"] == station]
+            if not found:
+                api.check_known(station)
+    return found
 
 
 def _row(one: dict[str, Any]) -> list[str]:

@@ -67,6 +67,10 @@ class Api:
     def delete(self, path: str, *, timeout: float = 30.0) -> Any:
         return self._ask("DELETE", path, timeout=timeout)
 
+    def check_known(self, identity: str) -> None:
+        """Nothing was found for a station: raises when that is because nobody has its name."""
+        self.get(station_path(identity))
+
     def pages(self, path: str, member: str, **chosen: str | int) -> Iterator[Any]:
         """Every item of a paged collection."""
         query: dict[str, str | int] = {"limit": 500, **chosen}

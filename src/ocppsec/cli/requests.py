@@ -17,6 +17,8 @@ def show_all(
     chosen |= {"state": in_state} if in_state is not None else {}
     with Api.find(state_directory(state)) as api:
         found = api.get("/certificate-requests", **chosen)["requests"]
+        if station is not None and not found:
+            api.check_known(station)
     if as_json:
         print_json({"requests": found})
     elif not found:

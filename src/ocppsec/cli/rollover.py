@@ -8,11 +8,13 @@ from ocppsec.cli.client import Api, station_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_facts, print_json, print_table
 from ocppsec.cli.state import state_directory
+from ocppsec.upgrades.rollover.phases import Phase
 
 _CURRENT = "/ca/rollovers/current"
 _MINUTES = 600.0
 """Stations are asked once more before something relies on what they have."""
 _POLL = 0.5
+_IN_ORDER = ("prepared", "distribute", "serve", "issue", "alone", "withdraw")
 _MEANING = {
     "prepared": "the new root lies beside the old one; no station knows of it",
     "distribute": "stations get the new root and prove it; the old one is served",
@@ -42,6 +44,13 @@ def go_on(
     as_json: bool,
     state: Path | None,
 ) -> None:
+    if to is not None and to not in set(Phase):
+        raise Failure(
+            f"{to[:40]} is no phase",
+            why=f"they are, in this order: {', '.join(_IN_ORDER)}",
+            next="ocppsec ca rotate status tells where it stands, and what follows",
+            code=ExitCode.USAGE,
+        )
     body = {"to": to, "exceptions": exceptions, "accept_missing": accept_missing, "confirmed": yes}
     with Api.find(state_directory(state)) as api:
         _show(api.post(f"{_CURRENT}/next", body, timeout=_MINUTES), as_json=as_json)
@@ -159,6 +168,8 @@ def trust(identity: str | None, *, ask: bool, as_json: bool, state: Path | None)
                 for one in api.pages("/trust", "stations")
                 if identity is None or one["identity"] == identity
             ]
+        if identity is not None and not found:
+            api.check_known(identity)
     if identity is not None and not found:
         raise Failure(
             f"{identity} was never asked which roots it has",

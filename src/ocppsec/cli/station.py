@@ -152,6 +152,13 @@ def why(identity: str, *, as_json: bool, state: Path | None) -> None:
         print_json(told)
     else:
         print("\n".join(explanation(told)))
+    if not told["registered"]:
+        raise Failure(
+            "no station has this identity",
+            why="what is told above, the doors have seen" if told["attempts"] else "",
+            next="ocppsec station list shows them all",
+            code=ExitCode.NOT_FOUND,
+        )
 
 
 def rotate_password(identity: str, *, as_json: bool, state: Path | None) -> None:

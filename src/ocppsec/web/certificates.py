@@ -13,9 +13,9 @@ from ocppsec.certificates.pem import write_chain
 from ocppsec.csms.certificate_office import RevocationReason, Standing
 from ocppsec.csms.service import Csms
 from ocppsec.profiles.record import CertificateRecord, CertificateState
-from ocppsec.registry.store import NotRegistered
 from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
+from ocppsec.web.known import check_known
 from ocppsec.web.schemas import Body, Shown
 
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -133,6 +133,8 @@ def certificates(csms: Csms) -> APIRouter:
     async def list_of_station(identity: str) -> CertificatePage:
         """One station's certificates, newest first; those of a removed station too."""
         found = await csms.store.certificates(identity)
+        if not found:
+            await check_known(csms, identity)
         return CertificatePage(certificates=[_shown(csms, one) for one in found], next=None)
 
     @router.get("/certificates/{name}")
@@ -159,8 +161,7 @@ def certificates(csms: Csms) -> APIRouter:
     @router.get("/stations/{identity}/renewals")
     async def list_renewals(identity: str, limit: Limit = 20) -> RenewalList:
         """A station's renewals, newest first."""
-        if await csms.store.station(identity) is None:
-            raise NotRegistered(identity)
+        await check_known(csms, identity)
         found = await csms.store.renewals(identity, limit=limit)
         return RenewalList(renewals=[Renewal.model_validate(one) for one in found])
 

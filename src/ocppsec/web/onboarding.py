@@ -11,6 +11,7 @@ from ocppsec.profiles.record import Onboarding, Stage, Way
 from ocppsec.registry.store import NotRegistered
 from ocppsec.web.cursor import after
 from ocppsec.web.cursor import cursor as cursor_after
+from ocppsec.web.known import check_known
 from ocppsec.web.paths import station_urls
 from ocppsec.web.schemas import Body, Profile, Shown
 
@@ -142,6 +143,8 @@ def onboarding(csms: Csms) -> APIRouter:
     async def list_allowances(identity: str) -> AllowanceList:
         """Newest first; those of a removed station too."""
         found = await csms.allowances.of(identity)
+        if not found:
+            await check_known(csms, identity)
         return AllowanceList(allowances=[Allowance.model_validate(one) for one in found])
 
     @router.delete("/stations/{identity}/expired-certificate-allowances")

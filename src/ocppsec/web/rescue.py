@@ -10,6 +10,7 @@ from ocppsec.csms.rescue import Action
 from ocppsec.csms.rescuer import Order
 from ocppsec.csms.service import Csms
 from ocppsec.web import schemas
+from ocppsec.web.known import check_known
 from ocppsec.web.paths import upgrade_location
 from ocppsec.web.schemas import Body, Shown
 
@@ -75,6 +76,8 @@ def rescue(csms: Csms) -> APIRouter:
     ) -> InterventionList:
         """What people had done to this station outside of the ordinary way, newest first."""
         found = await csms.store.interventions(identity, limit=limit)
+        if not found:
+            await check_known(csms, identity)
         return InterventionList(interventions=[Intervention.model_validate(one) for one in found])
 
     return router

@@ -297,6 +297,15 @@ async def test_why_explains_strangers_too(world):
     assert not response.json()["registered"]
 
 
+@pytest.mark.parametrize("kept", ["certificates", "interventions", "renewals"])
+async def test_nothing_kept_and_nobody_registered(world, kept):
+    """404 for a name that nobody has and nothing is kept of; an empty list for a station with nothing."""
+    await world.add("CS001")
+    assert (await world.ask("GET", f"/api/v1/stations/CS001/{kept}")).status_code == 200
+    nobody = await world.ask("GET", f"/api/v1/stations/nobody/{kept}")
+    assert (nobody.status_code, nobody.json()["type"]) == (404, "urn:ocppsec:problem:not-registered")
+
+
 async def test_security_events_can_be_asked_for_one_station(world):
     """Newest first, of all stations or of one."""
     for identity in ("A", "B"):

@@ -86,7 +86,7 @@ def station_label(
 
 @station.command("why")
 def station_why(identity: Identity, json: Json = False, state: State = None) -> None:
-    """Why it was refused: what its last attempts presented, and what to do."""
+    """Why it was refused: what its last attempts presented, and what to do.  Exit code 5 for who is not registered."""
     from ocppsec.cli import station as verbs
 
     verbs.why(identity, as_json=json, state=state)
