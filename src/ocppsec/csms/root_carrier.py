@@ -226,12 +226,10 @@ class RootCarrier:
             self._under_way.spawn(self._begin(identity))
 
     async def _begin(self, identity: str) -> None:
-        try:
-            await self._under_way.feed_now(identity, Ready())
-        finally:
-            running = self._under_way.get(identity)
-            if running is not None:  # its turn is over if it could not be kept
-                self._turns.stands(identity, running.state)
+        await self._under_way.feed_now(identity, Ready())
+        running = self._under_way.get(identity)
+        if running is not None:
+            self._turns.stands(identity, running.state)
 
     def _has_settled(self) -> None:
         self.wake()  # there is room for one more
@@ -258,6 +256,7 @@ class RootCarrier:
         async with self._under_way.alone(identity):
             running = self._under_way.get(identity)
             if running is not None:
-                row = replace(running.row, met_at=at, state=workflow.encode_state(running.state))
-                await self._store.save_rollover_station(row)
-                running.row = row
+                # A handshake has shown it, kept or not: the next save keeps it as well.
+                running.row = replace(running.row, met_at=at, state=workflow.encode_state(running.state))
+                with self._under_way.doubted(identity):
+                    await self._store.save_rollover_station(running.row)

@@ -164,12 +164,8 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
     async def take_up(self, rows: Iterable[AnyRow]) -> None:
         """What an earlier process left open.  A deadline is looked at only when it is kept that we were away."""
         for row in rows:
-            try:
-                state = self._conduct.decode(row)
-            except UnreadableState as error:
-                await self._conduct.give_up(row, str(error))
-                continue
-            self.spawn(self._take_up(self._take_in(row, state)))
+            if (running := await self._readable(row)) is not None:
+                self.spawn(self._take_up(running))
 
     async def stop(self) -> None:
         """May be called twice."""
@@ -189,7 +185,7 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
     ) -> Running[AnyRow, State]:
         """*keep* makes the row, with all that is to be kept of its beginning; what is over at once is saved as that."""
         async with self.alone(identity):
-            with self._doubted(identity):  # it may have been kept all the same
+            with self.doubted(identity):  # it may have been kept all the same
                 row = await keep()
             running = self.hold(row, state)
             if self._conduct.is_over(state):
@@ -243,6 +239,15 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         """Nothing else happens to its row meanwhile."""
         return self._locks.setdefault(identity, asyncio.Lock())
 
+    @contextmanager
+    def doubted(self, identity: str) -> Iterator[None]:
+        """A store that fails in here leaves it unknown how the row stands."""
+        try:
+            yield
+        except StoreIsAway:
+            self._astray.soon(identity)
+            raise
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Until it ends or we stop; what goes wrong in it is told."""
         task = asyncio.get_running_loop().create_task(work)
@@ -255,7 +260,7 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         if state == running.state and not effects:
             return
         try:
-            with self._doubted(running.identity):
+            with self.doubted(running.identity):
                 kept = await self._save(running, state, effects)
         except Superseded:
             self._astray.soon(running.identity)
@@ -306,7 +311,7 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
             return
         running.asked = (errand, session)
         try:
-            with self._doubted(identity):
+            with self.doubted(identity):
                 event = await self._conduct.ask(session, running.state, request)
         finally:
             if running.asked == (errand, session):
@@ -316,13 +321,13 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
     async def _run(
         self, identity: str, errand: int, work: Callable[[], Awaitable[Event | exchange.Event]]
     ) -> None:
-        with self._doubted(identity):
+        with self.doubted(identity):
             event = await work()
         await self.feed_now(identity, event, errand=errand)
 
     # -- after a start, and when the store was away -----------------------------------------------------
     async def _take_up(self, running: Running[AnyRow, State]) -> None:
-        with self._doubted(running.identity):
+        with self.doubted(running.identity):
             await self._again(running)
 
     async def _read_again(self, identity: str) -> None:
@@ -336,8 +341,9 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
             if running is None or running.row != row:
                 if running is not None:
                     _stop_timer(running)
-                running = self._take_in(row, self._conduct.decode(row))
-        await self._again(running)
+                running = await self._readable(row)
+        if running is not None:
+            await self._again(running)
 
     async def _again(self, running: Running[AnyRow, State]) -> None:
         async with self.alone(running.identity):
@@ -347,16 +353,15 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
             if self._running.get(running.identity) is running:
                 self._set_timer(running)  # a deadline that has passed meanwhile fires at once
 
-    @contextmanager
-    def _doubted(self, identity: str) -> Iterator[None]:
-        """A store that fails in here leaves it unknown how the row stands."""
-        try:
-            yield
-        except StoreIsAway:
-            self._astray.soon(identity)
-            raise
-
     # -- rows, timers, tasks ----------------------------------------------------------------------------
+    async def _readable(self, row: AnyRow) -> Running[AnyRow, State] | None:
+        try:
+            return self._take_in(row, self._conduct.decode(row))
+        except UnreadableState as error:
+            self.forget(row.identity)
+            await self._conduct.give_up(row, str(error))
+            return None
+
     def _take_in(self, row: AnyRow, state: State) -> Running[AnyRow, State]:
         running = self._running[row.identity] = Running(row, state)
         self._conduct.stands(row.identity, state)
