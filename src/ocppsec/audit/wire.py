@@ -15,6 +15,7 @@ from pathlib import Path
 from ocppsec.audit.target import Papers
 
 PIECE = 65_536
+_HANDSHAKE = b"\x16"
 
 
 class Ended(Exception):  # noqa: N818  what happened
@@ -83,6 +84,8 @@ class Wire:
         self._out = ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self.facts: TlsFacts | None = None
+        self.greeted = False
+        """In TLS the server has said more than an alert: what was offered was good enough to begin with."""
 
     @classmethod
     async def dial(cls, host: str, port: int, *, patience: float) -> "Wire":
@@ -151,7 +154,9 @@ class Wire:
 
     # -- bytes on the socket ------------------------------------------------------------------------------
     async def _feed(self, patience: float | None = None) -> None:
-        self._in.write(await self._read(patience))
+        data = await self._read(patience)
+        self.greeted = self.greeted or data[:1] == _HANDSHAKE
+        self._in.write(data)
 
     async def _read(self, patience: float | None) -> bytes:
         wait = self._patience if patience is None else patience

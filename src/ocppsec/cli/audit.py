@@ -38,6 +38,22 @@ Destructive = Annotated[
 ]
 
 
+@audit.command("door")
+def door(
+    urls: Annotated[
+        list[str], typer.Argument(metavar="URL", help="Where stations connect, without an identity.")
+    ],
+    *,
+    root: Annotated[Path | None, typer.Option(metavar="FILE", help="Root stations trust, PEM.")] = None,
+    patience: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 10.0,
+    json: Json = False,
+) -> None:
+    """See doors as a station does, from a host in the stations' network; exit code 1 when something is wrong."""
+    from ocppsec.cli.door import run
+
+    run(urls, root=root, patience=patience, as_json=json)
+
+
 @audit.command("csms")
 def csms(
     url: Annotated[
