@@ -3,6 +3,7 @@
 Whatever an answer promises is in the store before the answer leaves.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,8 @@ from ocppsec.registry.records import BootFacts, SecurityEventRecord
 from ocppsec.registry.store import RegistryError, Store
 
 HEARTBEAT_SECONDS = 300
+_ANSWER_AWAITED = 10.0
+"""Seconds from a BootNotification for which its station surely waits for the answer; 30 are usual."""
 _DELIVERY_SECONDS = 30.0
 
 
@@ -84,6 +87,7 @@ class Security:
     # -- B01 --------------------------------------------------------------------------------------------
     async def boot(self, session: Session, call: CallReceived) -> None:
         """Answer a BootNotification; on profile 3 only to the station the certificate was issued to."""
+        until = asyncio.get_running_loop().time() + _ANSWER_AWAITED
         request = parse_request(call.action, call.payload)
         assert isinstance(request, BootNotificationRequest)
         if not self._serial_number_fits(session, request.charging_station.serial_number):
@@ -120,7 +124,9 @@ class Security:
             # A station that never got the answer goes back to its old slot (B10.FR.03), and must be let in there:
             # the profile counts as proved when the station is heard after it.
             if session.link is not None:
-                session.link.prove(lambda: session.run(self._proved(session)))
+                session.link.prove(
+                    lambda: session.run(self._proved(session)), until=until, except_for=call.action
+                )
         else:
             self._upgrader.ready(session)
             self._pending.accepted(session)

@@ -8,7 +8,7 @@ only one may be under way (Part 4, 4.1.1).  Nothing here reads a wall clock or k
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
@@ -58,6 +58,7 @@ class Link(WSListener):
         "_loop",
         "_new_id",
         "_proof",
+        "_proofs",
         "_timed",
         "_timer",
         "_transport",
@@ -81,7 +82,8 @@ class Link(WSListener):
         self._timer: asyncio.TimerHandle | None = None
         self._timed: str | None = None
         self._held: list[CallReceived] | None = None
-        self._proof: Callable[[], None] | None = None
+        self._proof: _Proof | None = None
+        self._proofs = 0
         self._assembling: bytearray | None = None
         self._assembling_text = False
         self._assembling_compressed = False
@@ -171,15 +173,21 @@ class Link(WSListener):
             self.close_code, self.close_reason = 1006, reason
         self._transport.disconnect(False)
 
-    def prove(self, then: Callable[[], None]) -> None:
-        """Ping, and call *then* when the peer is next heard: what was sent before the ping has reached it.
+    def prove(
+        self, then: Callable[[], None], *, until: float | None = None, except_for: str | None = None
+    ) -> None:
+        """Ping, and call *then* when what was sent before has reached the peer: it answers this ping, or sends a CALL.
 
-        Never called when the connection ends without another word.
+        Behind *until* (the loop's time) only a CALL counts: who answers a ping may have given up waiting for what
+        came before it.  CALLs with the action *except_for* do not count: they ask for it again.  Never called when
+        the connection ends without another word.
         """
         if self._closed or self._transport is None:
             return
-        self._proof = then
-        self._transport.send_ping()
+        self._proofs += 1
+        ping = b"%d" % self._proofs
+        self._proof = _Proof(then, ping, until, except_for)
+        self._transport.send_ping(ping)
 
     def sweep(self, now: float, *, idle: float, reply: float) -> None:
         """Ping a silent peer and drop a dead one; called from time to time with the loop's time."""
@@ -199,9 +207,8 @@ class Link(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.last_heard = self._loop.time()
         self.pinged = False
-        if self._proof is not None:
-            proof, self._proof = self._proof, None
-            proof()
+        if self._proof is not None and frame.msg_type == WSMsgType.PONG:
+            self._answered_ping(self._proof, frame.get_payload_as_bytes())
         if transport.is_close_frame_sent and frame.msg_type != WSMsgType.CLOSE:
             return
         try:
@@ -313,6 +320,8 @@ class Link(WSListener):
                 case CallReceived() if self._held is not None:
                     self._held.append(item)
                 case CallReceived():
+                    if self._proof is not None and item.action != self._proof.except_for:
+                        self._proved(self._proof)
                     self._handler.on_call(self, item)
                 case Answered():
                     self._settle(item.id, item.payload)
@@ -321,6 +330,14 @@ class Link(WSListener):
                     self._settle(item.id, error)
                 case Dropped():
                     self._handler.on_dropped(self, item.reason)
+
+    def _answered_ping(self, proof: "_Proof", ping: bytes) -> None:
+        if ping == proof.ping and (proof.until is None or self.last_heard <= proof.until):
+            self._proved(proof)
+
+    def _proved(self, proof: "_Proof") -> None:
+        self._proof = None
+        proof.then()
 
     def _settle(self, call_id: str, outcome: dict[str, Any] | CallFailed) -> None:
         future, _, _ = self._calls.pop(call_id)
@@ -371,3 +388,12 @@ class Link(WSListener):
 
 
 _MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
+
+
+class _Proof(NamedTuple):
+    """What counts as having been told; anything else may have been on its way before."""
+
+    then: Callable[[], None]
+    ping: bytes
+    until: float | None
+    except_for: str | None

@@ -52,7 +52,8 @@ class Transport:
         else:
             self.sent.append(message)
 
-    def send_ping(self) -> None:
+    def send_ping(self, message: bytes = b"") -> None:
+        self.ping = message
         self.pings += 1
 
     def send_close(self, code: Any, reason: str = "") -> None:
@@ -432,16 +433,49 @@ async def test_calls_to_a_silent_peer_do_not_pile_up() -> None:
     assert not any(each.done() for each in waiting)
 
 
+def pong(of: bytes) -> Any:
+    return frame(WSMsgType.PONG, of, True, False)
+
+
+def a_call(action: str) -> Any:
+    return frame(WSMsgType.TEXT, json.dumps([2, action, action, {}]).encode(), True, False)
+
+
 async def test_what_was_sent_has_arrived_when_the_peer_is_heard_again() -> None:
-    """`prove` pings, and tells once, at the next frame; not when the connection just ends."""
+    """`prove` pings, and tells once, at the answer; not when the connection just ends."""
     told: list[str] = []
     link, transport, _ = open_link()
     link.prove(lambda: told.append("heard"))
     assert (transport.pings, told) == (1, [])
 
-    feed(link, transport, frame(WSMsgType.PONG, b"", True, False), frame(WSMsgType.PONG, b"", True, False))
+    feed(link, transport, pong(transport.ping), pong(transport.ping))
     assert told == ["heard"]
 
     link.prove(lambda: told.append("never"))
     link.on_ws_disconnected(transport)  # type: ignore[arg-type]
     assert told == ["heard"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "seconds", "proves"),
+    [
+        pytest.param(lambda _: a_call("Heartbeat"), 5.0, True, id="a CALL"),
+        pytest.param(lambda _: a_call("Heartbeat"), -5.0, True, id="a CALL, late"),
+        pytest.param(lambda _: a_call("BootNotification"), 5.0, False, id="it asks again"),
+        pytest.param(pong, 5.0, True, id="the answer to the ping"),
+        pytest.param(pong, -5.0, False, id="that answer, too late"),
+        pytest.param(lambda _: pong(b""), 5.0, False, id="the answer to a ping before"),
+        pytest.param(lambda _: frame(WSMsgType.PING, b"", True, False), 5.0, False, id="a ping of its own"),
+        pytest.param(lambda _: frame(WSMsgType.CLOSE, b"", True, False), 5.0, False, id="its close"),
+    ],
+)
+async def test_what_proves_that_the_peer_was_told(heard: Any, seconds: float, proves: bool) -> None:
+    """Anything else may have been on its way before: killed then, the peer would not know what we hold it to."""
+    told: list[str] = []
+    link, transport, _ = open_link()
+    until = asyncio.get_running_loop().time() + seconds
+    link.prove(lambda: told.append("heard"), until=until, except_for="BootNotification")
+
+    feed(link, transport, heard(transport.ping))
+
+    assert told == ["heard"] * proves
