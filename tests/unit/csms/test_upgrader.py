@@ -465,7 +465,8 @@ async def test_a_start_without_a_store_is_made_good() -> None:
     await again.upgrader.stop()
 
 
-async def test_who_was_turned_away_by_us_is_excused() -> None:
+@pytest.mark.parametrize("comes", ["boots", "is ready"])
+async def test_who_was_turned_away_by_us_is_excused(comes: str) -> None:
     """503 while a station tries its new slot is kept with its upgrade, as soon as it can be."""
     store = RefusesToSave()
     made = await house(store)
@@ -485,10 +486,20 @@ async def test_who_was_turned_away_by_us_is_excused() -> None:
     await settle()
     store.refusing = False
 
-    await again.upgrader.booted("CS001", SecurityProfile.BASIC)
+    if comes == "boots":
+        await again.upgrader.booted("CS001", SecurityProfile.BASIC)
+    else:
+        again.session = Session()
+        again.upgrader.ready(again.session)  # type: ignore[arg-type]
+        await settle()
 
-    assert decode_state((await store.upgrades("CS001"))[0].state).progress.rounds == 0  # type: ignore[union-attr]
-    assert "does not count" in (await store.upgrade_steps("u1"))[-1].detail
+    progress = decode_state((await store.upgrades("CS001"))[0].state).progress  # type: ignore[union-attr]
+    assert progress.rounds == 0
+    if comes == "boots":
+        assert "does not count" in (await store.upgrade_steps("u1"))[-1].detail
+    else:
+        assert progress.outage
+    assert not again.upgrader._conduct._outages  # said once: what comes after it is the station's own
     await again.upgrader.stop()
 
 
