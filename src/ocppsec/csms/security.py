@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ocppsec.certificates.issue import IssueFailed
+from ocppsec.certificates.reasons import ReasonCode
 from ocppsec.certificates.request import ApprovedRequest, RefusedRequest
 from ocppsec.csms.certifier import Certified, Certifier
 from ocppsec.csms.new_certificates import NewCertificates
@@ -70,6 +71,7 @@ class Security:
         emit: Emit,
         now: Callable[[], datetime],
         on_boot: Callable[[Session], None] = lambda _: None,
+        on_report: Callable[[str, NotifyReportRequest], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -83,6 +85,7 @@ class Security:
         self._emit = emit
         self._now = now
         self._on_boot = on_boot
+        self._on_report = on_report
 
     # -- B01 --------------------------------------------------------------------------------------------
     async def boot(self, session: Session, call: CallReceived) -> None:
@@ -243,7 +246,8 @@ class Security:
             case RefusedRequest(reasons=reasons):
                 words = tuple(str(reason) for reason in reasons)
                 session.link.answer(call.id, _rejected("InvalidCSR", "; ".join(words)))
-                await self._upgrader.csr_refused(session.identity, words)
+                later = all(reason.code is ReasonCode.TOO_MANY_REQUESTS for reason in reasons)
+                await self._upgrader.csr_refused(session.identity, words, later=later)
                 await self._renewer.csr_refused(session.identity, words)
             case ApprovedRequest() | Certified() | Waits():
                 session.link.answer(call.id, {"status": "Accepted"})
@@ -316,10 +320,11 @@ class Security:
             session.link.answer(call.id, answer)
 
     def report(self, session: Session, call: CallReceived) -> None:
-        """NotifyReport: an upgrade may have asked for it."""
+        """NotifyReport: an upgrade, or who asks before one, may have asked for it."""
         report = parse_request(call.action, call.payload)
         assert isinstance(report, NotifyReportRequest)
         self._upgrader.report_received(session.identity, report)
+        self._on_report(session.identity, report)
 
     def _unavailable(self, session: Session, call: CallReceived, doing: str, error: RegistryError) -> None:
         """Nothing was kept, so nothing is promised: the station tries again."""

@@ -132,11 +132,11 @@ class Upgrader:
         await self._under_way.feed_now(identity, exchange.CsrReceived(csr))
         return True
 
-    async def csr_refused(self, identity: str, reasons: tuple[str, ...]) -> None:
+    async def csr_refused(self, identity: str, reasons: tuple[str, ...], *, later: bool = False) -> None:
         """A request that came was refused; one that is being signed, or waits for a person, is not meant."""
         running = self._under_way.get(identity)
         if running is not None and workflow.awaits_csr(running.state):
-            await self._under_way.feed_now(identity, exchange.SigningRefused(reasons))
+            await self._under_way.feed_now(identity, exchange.SigningRefused(reasons, later=later))
 
     async def decided(self, identity: str, request: str, denial: str | None) -> bool:
         """A person has approved a request, or denied it for a reason; True when the upgrade waits for that."""

@@ -100,6 +100,8 @@ def triggering(state: Triggering, event: Event) -> Move:
         case CsrReceived(csr):
             # Against F06.FR.04 the request came before the answer, which is still outstanding.
             return stay(replace(state, csr=csr))
+        case SigningRefused(reasons=reasons, later=True):
+            return _request_refused_for_now(state, reasons)
         case SigningRefused(reasons=reasons):
             return _request_refused(state, reasons)
         case Answered(TriggerMessageResponse()) | CallRefused() | CallTimedOut() if state.csr:
@@ -122,6 +124,8 @@ def awaiting_csr(state: AwaitingCsr, event: Event) -> Move:
     match event:
         case CsrReceived(csr):
             return to_signing(state.progress, csr, "SignCertificate received")
+        case SigningRefused(reasons=reasons, later=True):
+            return _request_refused_for_now(state, reasons)
         case SigningRefused(reasons=reasons):
             return _request_refused(state, reasons)
         case DeadlinePassed():
@@ -136,6 +140,13 @@ def awaiting_csr(state: AwaitingCsr, event: Event) -> Move:
                 " without OrganizationName, or still generating a key.",
             )
     return stay(state)
+
+
+def _request_refused_for_now(state: Triggering | AwaitingCsr, reasons: Sequence[str]) -> Move:
+    """No fault of the station: when the time for its request is over it is asked once more."""
+    words = f"A certificate request was refused for now: {'; '.join(reasons)}."
+    told = warn(state.progress, words)
+    return stay(replace(state, progress=told))
 
 
 def _request_refused(state: Triggering | AwaitingCsr | Signing, reasons: Sequence[str]) -> Move:

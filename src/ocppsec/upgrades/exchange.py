@@ -73,6 +73,8 @@ class SigningRefused:
     reasons: tuple[str, ...]
     by_person: bool = False
     """By somebody who was asked, not by rule."""
+    later: bool = False
+    """For now only: it came too soon after others, of this station or of the fleet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.reasons import Reason, ReasonCode
 from ocppsec.certificates.request import RefusedRequest
@@ -133,3 +135,49 @@ async def test_on_profile_3_it_is_a_renewal():
     """Where a handshake can prove the new certificate, the request begins a renewal, after it was answered."""
     said, _ = await renewal(GOOD, profile=SecurityProfile.TLS_CLIENT)
     assert said == [("answer", "Accepted"), ("renewal", "a request")]
+
+
+class Waiting(NoUpgrade):
+    """Its station's requests are waited for; writes down what became of them."""
+
+    def __init__(self):
+        self.refused = []
+
+    async def csr_refused(self, identity, reasons, *, later=False):
+        self.refused.append(later)
+
+
+class Refuses(Certifier):
+    async def receive(self, identity, csr, *, secure, shown):
+        return self.outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "later"), [(ReasonCode.TOO_MANY_REQUESTS, True), (ReasonCode.KEY_REVOKED, False)]
+)
+async def test_our_own_ration_is_no_verdict_on_the_request(code, later):
+    """An upgrade waits for its turn where requests come too fast, and ends where one is bad."""
+    link, upgrades = Link(silent=False), Waiting()
+    renewals = Waiting()
+    refuses = Refuses(RefusedRequest((Reason(code, "so"),)))
+    security = Security(
+        None,
+        Sessions(),
+        upgrades,
+        renewals,
+        None,
+        refuses,
+        None,
+        None,
+        None,
+        emit=lambda _: None,
+        now=lambda: NOW,
+    )
+
+    await security.sign(
+        Session(link, profile=SecurityProfile.TLS_BASIC),
+        CallReceived("1", "SignCertificate", {"csr": "a request"}),
+    )
+
+    assert link.said == [("answer", "Rejected")]
+    assert upgrades.refused == [later]

@@ -364,6 +364,33 @@ CERTIFICATE = [
         reason="CN is X",
     ),
     row(
+        "refused for now when it came",
+        AwaitingCsr(progress=progress(goal=3)),
+        SigningRefused(("too soon",), later=True),
+        AwaitingCsr,
+        shows={"warnings": ("A certificate request was refused for now: too soon.",)},
+        sends=0,
+    ),
+    row(
+        "refused for now before the answer",
+        Triggering(progress=progress(goal=3)),
+        SigningRefused(("too soon",), later=True),
+        Triggering,
+        shows={"warnings": ("A certificate request was refused for now: too soon.",)},
+        sends=0,
+    ),
+    row(
+        "refused for now, and nothing after it",
+        AwaitingCsr(
+            progress=progress(
+                goal=3, csr_rounds=1, warnings=("A certificate request was refused for now: too soon.",)
+            )
+        ),
+        DeadlinePassed(),
+        Failed,
+        reason="refused for now: too soon",
+    ),
+    row(
         "a lost link counts once",
         delivering(tries=1, away=True),
         LinkLost(),
