@@ -6,6 +6,7 @@ there, until the time for it is over.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -62,8 +63,8 @@ class Open:
     not_before: datetime | None = None
 
 
-class Carried:
-    """Base of three kinds.  `_attempt` is what they differ in."""
+class Carried(ABC):
+    """What three kinds have in common; `_attempt` is what they differ in."""
 
     def __init__(self, fleet: Fleet, plan: CampaignPlan, *, emit: Emit, now: Callable[[], datetime]) -> None:
         self._fleet = fleet
@@ -72,12 +73,13 @@ class Carried:
         self._now = now
         self._open: dict[str, Open] = {}
 
+    @abstractmethod
     async def _attempt(self, held: Open) -> Verdict | None:
         """Do what is still to be done; None when it has to be looked at again."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def objections(self, stations: Sequence[Station]) -> Mapping[str, str]:
-        raise NotImplementedError
+        """As `Doing.objections`."""
 
     def _is_away(self, held: Open) -> Verdict:
         """The time is over, and the station is not there."""
