@@ -10,11 +10,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "acceptance"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import kinds
 import raised
 import renewed
+import small_disk
 import stopped
 from account import HEADINGS, by_manner
 from server import most_files
+from trouble import KINDS
 
 
 def main():
@@ -24,11 +27,14 @@ def main():
     campaign.add_argument("--stations", type=int, default=100)
     campaign.add_argument("--each", type=int, default=1, help="so many of every manner; the rest is right")
     campaign.add_argument("--manner", action="append", help="only these")
-    campaign.add_argument("--kills", type=int, default=0, help="kill -9 of the server on the way")
-    campaign.add_argument("--seed", type=int, default=0)
+    befalls(campaign)
     campaign.add_argument(
         "--keep", type=Path, help="directory for state, logs and tables; else a temporary one"
     )
+    every = courses.add_parser("kinds", help="every kind of campaign, one after the other")
+    every.add_argument("--stations", type=int, default=60)
+    befalls(every)
+    every.add_argument("--keep", type=Path)
     stop = courses.add_parser("stop", help="a campaign that has to stop itself")
     stop.add_argument("--stations", type=int, default=60)
     stop.add_argument("--keep", type=Path)
@@ -38,16 +44,25 @@ def main():
     short.add_argument("--stations", type=int, default=200)
     short.add_argument("--lifetime", type=float, default=180, help="seconds")
     short.add_argument("--renewals", type=int, default=3, help="of each")
+    short.add_argument("--asked", action="store_true", help="for by a person; else when they are due")
     short.add_argument("--meter", type=float, default=2, help="seconds between TransactionEvents of each")
     short.add_argument("--no-rollover", action="store_true")
+    befalls(short)
     short.add_argument("--keep", type=Path)
     given = arguments.parse_args()
     most_files()
+    troubles = {name: getattr(given, name, 0) for name in KINDS}
+    if troubles["full"]:
+        small_disk.move_in("tests.fleet")
     with tempfile.TemporaryDirectory(prefix="fleet-") as temporary:
         directory = given.keep or Path(temporary)
+        if troubles["full"]:
+            small_disk.mount(directory / "state")
         say = lambda line: print(line, flush=True)  # noqa: E731
         if given.course == "stop":
             told = stopped.run(directory, size=given.stations, say=say)
+        elif given.course == "kinds":
+            told = kinds.run(directory, size=given.stations, troubles=troubles, seed=given.seed, say=say)
         elif given.course == "renewals":
             told = renewed.run(
                 directory,
@@ -56,6 +71,9 @@ def main():
                 renewals=given.renewals,
                 rollover=not given.no_rollover,
                 meter=given.meter,
+                asked=given.asked,
+                troubles=troubles,
+                seed=given.seed,
                 say=say,
             )
         else:
@@ -63,13 +81,23 @@ def main():
                 directory,
                 size=given.stations,
                 each=given.each,
-                kills=given.kills,
+                troubles=troubles,
                 seed=given.seed,
                 manners=given.manner,
                 say=say,
             )
         write(directory, told)
         sys.exit(show(told))
+
+
+def befalls(course):
+    """What befalls the server on the way, so often, at points that the seed chooses."""
+    course.add_argument("--kills", dest="kill", type=int, default=0, help="kill -9 of the server")
+    course.add_argument("--locks", dest="lock", type=int, default=0, help="its database locked by another")
+    course.add_argument(
+        "--full", type=int, default=0, help="its disk full; state is not kept then: it is on a disk in memory"
+    )
+    course.add_argument("--seed", type=int, default=0)
 
 
 def write(directory, told):

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from expected import EXPECTED
+from rig.expected import EXPECTED
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One campaign 1→3 over a fleet in which every manner is found, with kills on the way, explained station by station."""
+"""One campaign 1→3 over a fleet in which every manner is found, with trouble on the way, explained station by station."""
 
 import random
 import time
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from account import judge
-from expected import EXPECTED
+from rig.expected import EXPECTED
 from server import Server
 from simulated import Fleets
+from trouble import Troubles
 
 PLAN = {
     "name": "fleet",
@@ -22,6 +23,8 @@ PLAN = {
 }
 PATIENCE = 420.0
 """Seconds without any station coming to its end, before those under way are told to hang."""
+STEPS = 30
+"""Rows of the upgrade of one station for which all goes well."""
 RETRIES = 3
 """A person asks so often for another try of those that an outage of ours made fail."""
 
@@ -36,9 +39,10 @@ class Told:
     totals: dict = field(default_factory=dict)
 
 
-def run(directory, *, size, each=1, kills=0, seed=0, manners=None, say=print):
-    dice, told = random.Random(seed), Told()
-    server = Server(directory).start()
+def run(directory, *, size, each=1, troubles=None, seed=0, manners=None, say=print):
+    """*troubles*: how often what befalls the server, see `trouble`."""
+    told, server = Told(), Server(directory).start()
+    trouble = Troubles(server, random.Random(seed), troubles or {}, say=say)
     fleet = Fleets(directory, size, each=each, **({} if manners is None else {"manners": manners}))
     able = [one.identity for one in fleet.members if one.label == "right"]
     try:
@@ -47,8 +51,8 @@ def run(directory, *, size, each=1, kills=0, seed=0, manners=None, say=print):
         until_there(server, able)
         before, floors = server.cpu, Floors()
         campaign = server.ask("POST", "/campaigns", PLAN)["id"]
-        say(f"campaign {campaign} over {size} stations, {kills} kills")
-        _drive(server, campaign, floors, sorted(dice.uniform(0.02, 0.95) for _ in range(kills)), size, say)
+        say(f"campaign {campaign} over {size} stations, {troubles or 'no trouble'}")
+        drive(server, campaign, floors, say, trouble.look)
         retried = _retry(server, campaign, floors, fleet.manner_of, say)
         told.figures["cpu"] = server.cpu - before
         members = server.pages(f"/campaigns/{campaign}/stations", "stations")
@@ -56,14 +60,21 @@ def run(directory, *, size, each=1, kills=0, seed=0, manners=None, say=print):
         stations = server.stations()
         shown = server.ask("GET", f"/campaigns/{campaign}")
         lived, crashed = fleet.end()
-        told.accounts = judge(members, stations, lived, fleet.manner_of, outages=kills > 0)
-        told.wrong = floors.wrong + _rows(server) + server.bugs()[:5] + crashed
+        told.accounts = judge(members, stations, lived, fleet.manner_of, outages=trouble.any)
+        told.wrong = (
+            floors.wrong
+            + trouble.wrong
+            + _rows(server)
+            + server.damaged()
+            + server.bugs(full=trouble.seen["full"] > 0)
+            + crashed
+        )
         told.totals = {
             "campaign": shown["status"],
             "stations": shown["stations"],
             "retried by a person": retried,
         }
-        told.figures |= _figures(server, members, size, told.figures["cpu"])
+        told.figures |= _figures(server, members, size, told.figures["cpu"]) | trouble.seen
     finally:
         fleet.end()
         server.stop()
@@ -95,21 +106,17 @@ class Floors:
             self._seen[identity] = one["floor"]
 
 
-def _drive(server, campaign, floors, points, size, say):
-    """To its end; each kill when a share of the stations has ended, or after a while all the same."""
-    told, points = None, list(points)
-    quiet_since = moved = time.monotonic()
+def drive(server, campaign, floors, say, look=lambda share: False):
+    """To its end; *look* is told how much of it is over, and says whether something befell the server then."""
+    told, moved = None, time.monotonic()
     while True:
         shown = server.ask("GET", f"/campaigns/{campaign}")
         counts = {name: number for name, number in shown["stations"].items() if number}
         if counts != told:
-            say(f"{time.strftime('%H:%M:%S')} {shown['status']} {counts} kills {server.kills}")
+            say(f"{time.strftime('%H:%M:%S')} {shown['status']} {counts}")
             told, moved = counts, time.monotonic()
-        over = sum(counts.get(name, 0) for name in ("done", "failed", "lost", "away", "skipped"))
-        if points and (over / size >= points[0] or time.monotonic() - quiet_since > 15):
-            points.pop(0)
-            server.kill()
-            quiet_since = time.monotonic()
+        if look(_share(server, campaign, counts)):
+            moved = time.monotonic()
             continue
         if shown["ended_at"] is not None:
             return
@@ -119,6 +126,14 @@ def _drive(server, campaign, floors, points, size, say):
             return
         floors.look(server.stations())
         time.sleep(0.3)
+
+
+def _share(server, campaign, counts):
+    """How much of it is over: of its stations, or of the steps to profile 3, in which all may go at once."""
+    size = sum(counts.values())
+    over = sum(counts.get(name, 0) for name in ("done", "failed", "lost", "away", "skipped"))
+    ((steps,),) = server.query("SELECT count(*) FROM upgrade_steps WHERE upgrade LIKE ?", f"{campaign}-%")
+    return max(over / size, min(0.9, steps / size / STEPS))
 
 
 def _retry(server, campaign, floors, manner_of, say):
@@ -137,7 +152,7 @@ def _retry(server, campaign, floors, manner_of, say):
             )
         asked += len(again)
         server.ask("POST", f"/campaigns/{campaign}/retry")
-        _drive(server, campaign, floors, (), len(members), say)
+        drive(server, campaign, floors, say)
     return asked
 
 
@@ -184,5 +199,4 @@ def _figures(server, members, size, cpu):
         "rows_per_station": sum(rows.values()) / size,
         "rows": dict(Counter(rows).most_common(12)),
         "bytes_per_station": server.database_bytes() / size,
-        "kills": server.kills,
     }

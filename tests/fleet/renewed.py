@@ -1,14 +1,19 @@
 """A fleet whose certificates live for minutes, under load: renewed again and again, the root replaced in the middle.
 
 No connection may be refused but those of the one station whose certificate is revoked; that one has to be out at once.
+With trouble on the way (`trouble`) a station may meet what an outage of ours gives everybody, and nothing else.
 """
 
 import contextlib
+import random
 import time
 
 from raised import PLAN, Told, until_there
+from rig.expected import OUTAGE
+from rig.server import eventually
 from server import Server
 from simulated import SimFleet
+from trouble import Troubles
 
 SETTINGS = """
 [log]
@@ -29,15 +34,50 @@ PHASES = ("distribute", "serve", "issue", "alone", "withdraw")
 PATIENCE = 900.0
 """Seconds for one part: all renewed so often, or a phase through."""
 DAY = 86_400
+LONG = 20.0
+"""Seconds over which the trouble of one part of the run is spread, when the part takes as long."""
 
 
-def run(directory, *, size, lifetime, renewals=3, rollover=True, meter=2.0, now=False, say=print):
+class Parts:
+    """Each waits for something; what befalls the server comes in the middle of them."""
+
+    def __init__(self, trouble, number, say):
+        self._trouble, self._number, self._say = trouble, number, say
+        self._over = 0
+
+    def until(self, found, what):
+        began = time.monotonic()
+        while not found():
+            passed = time.monotonic() - began
+            assert passed < PATIENCE, f"not within {PATIENCE:g} s: {what}"
+            self._trouble.look((self._over + min(0.99, passed / LONG)) / self._number)
+            time.sleep(0.5)
+        self._over += 1
+        self._say(f"{time.strftime('%H:%M:%S')} {what}")
+
+
+def run(
+    directory,
+    *,
+    size,
+    lifetime,
+    renewals=3,
+    rollover=True,
+    meter=2.0,
+    asked=False,
+    troubles=None,
+    seed=0,
+    say=print,
+):
     """*lifetime* of a station's certificate in seconds, *meter* seconds between TransactionEvents of each.
 
-    *now*: a person asks for the first renewal of each; else all of them come by themselves, when they are due.
+    *asked*: a person asks for every renewal, and again where an outage of ours kept nothing; else all of them come by
+    themselves, when they are due.  Then no outage may be so long that a certificate ends in it.
     """
     told = Told()
     server = Server(directory, SETTINGS.format(days=lifetime / DAY)).start()
+    trouble = Troubles(server, random.Random(seed), troubles or {}, say=say)
+    parts = Parts(trouble, len(PHASES) + 3 if rollover else 1, say)
     fleet = SimFleet(directory, size, manners=())
     identities = [member.identity for member in fleet.members]
     try:
@@ -45,40 +85,35 @@ def run(directory, *, size, lifetime, renewals=3, rollover=True, meter=2.0, now=
         fleet.start(server.up.door(1), "--meter", str(meter))
         until_there(server, identities)
         server.ask("POST", "/campaigns", PLAN | {"charging": "ignore"})  # they never stop
-        _until(lambda: all(one["floor"] == 3 for one in server.stations().values()), "all on profile 3", say)
+        eventually(lambda: all(one["floor"] == 3 for one in server.stations().values()), within=PATIENCE)
+        say(f"{time.strftime('%H:%M:%S')} all on profile 3")
         began, before = time.monotonic(), server.cpu
-        for identity in identities if now else ():
-            server.ask("POST", f"/stations/{identity}/renewals")
         once = renewals - renewals // 2 if rollover else renewals
-        _until(lambda: _least(server) >= once, f"{once} renewals of each", say)
+        parts.until(lambda: _renewed(server, once, asked=asked), f"{once} renewals of each")
         victim = identities[size // 2]
         told.figures["seconds until the revoked one was out"] = _revoke(server, victim)
         if rollover:
-            _replace_the_root(server, victim, say)
-            _until(lambda: _least(server, but=victim) >= renewals, f"{renewals} renewals of each", say)
+            _replace_the_root(server, victim, parts)
+            parts.until(
+                lambda: _renewed(server, renewals, but=victim, asked=asked), f"{renewals} renewals of each"
+            )
         told.figures |= {
             "stations": size,
             "lifetime": lifetime,
             "renewals": _count(server),
             "cpu_per_renewal": (server.cpu - before) / max(1, _count(server)),
             "seconds": time.monotonic() - began,
-        }
+        } | trouble.seen
+        until_there(server, [one for one in identities if one != victim])  # a kill may have been a moment ago
         time.sleep(2)  # it dials again and again, and has to be refused
         stations, report = server.stations(), fleet.end()
-        told.wrong = _wrong(server, stations, report, victim) + server.bugs()[:5]
+        told.wrong = _wrong(server, stations, report, victim, outages=trouble.any)
+        told.wrong += trouble.wrong + server.damaged() + server.bugs(full=trouble.seen["full"] > 0)
         told.totals = {"refused": report["total"]["refused"], "latency": report["connect"]}
     finally:
         fleet.end()
         server.stop()
     return told
-
-
-def _until(found, what, say):
-    until = time.monotonic() + PATIENCE
-    while not found():
-        assert time.monotonic() < until, f"not within {PATIENCE:g} s: {what}"
-        time.sleep(0.5)
-    say(f"{time.strftime('%H:%M:%S')} {what}")
 
 
 # -- renewals -----------------------------------------------------------------------------------------------
@@ -91,8 +126,15 @@ def _seen(server):
     )
 
 
-def _least(server, *, but=None):
-    return min(count for identity, count in _seen(server).items() if identity != but) - 1
+def _renewed(server, times, *, but=None, asked=False):
+    """True when each has been so often; else those that have not are asked for it, when they are to be."""
+    behind = [name for name, count in _seen(server).items() if count <= times and name != but]
+    under_way = {name for (name,) in server.query("SELECT identity FROM renewals WHERE open")}
+    for identity in behind if asked else ():
+        if identity not in under_way:
+            with contextlib.suppress(OSError):
+                server.up.api("POST", f"/stations/{identity}/renewals")
+    return not behind
 
 
 def _count(server):
@@ -116,15 +158,13 @@ def _is_out(server, identity):
 
 
 # -- the root -----------------------------------------------------------------------------------------------
-def _replace_the_root(server, victim, say):
+def _replace_the_root(server, victim, parts):
     """Phase by phase, as soon as nobody is in the way; the revoked station is let behind by name."""
     server.ask("POST", "/ca/rollovers", {})
     for phase in PHASES:
-        _until(lambda phase=phase: _enter(server, phase, victim), f"the rollover is in {phase}", say)
-    _until(
-        lambda: not server.ask("GET", "/ca/rollovers?limit=1")["rollovers"][0]["open"],
-        "the old root is gone",
-        say,
+        parts.until(lambda phase=phase: _enter(server, phase, victim), f"the rollover is in {phase}")
+    parts.until(
+        lambda: not server.ask("GET", "/ca/rollovers?limit=1")["rollovers"][0]["open"], "the old root is gone"
     )
 
 
@@ -140,7 +180,7 @@ def _enter(server, phase, victim):
 
 
 # -- the verdict --------------------------------------------------------------------------------------------
-def _wrong(server, stations, report, victim):
+def _wrong(server, stations, report, victim, *, outages):
     wrong = []
     for identity, lived in report["stations"].items():
         if identity == victim:
@@ -148,7 +188,9 @@ def _wrong(server, stations, report, victim):
                 wrong.append(f"{identity} is revoked and was never refused: {lived}")
             continue
         wrong += [
-            f"{identity} was refused {times} times: {words}" for words, times in lived["refused"].items()
+            f"{identity} was refused {times} times: {words}"
+            for words, times in lived["refused"].items()
+            if not (outages and OUTAGE.match(words))
         ]
         if not (lived["accepted"] and lived["profile"] == 3 and stations[identity]["connection"]):
             wrong.append(f"{identity} is not on profile 3 in the end: {lived}")

@@ -9,6 +9,8 @@ import urllib.error
 
 from rig.server import Up
 
+from ocppsec.observability.security_log import Intact, verify
+
 SETTINGS = """
 [log]
 level = "warning"
@@ -32,10 +34,10 @@ class Server:
 
     def __init__(self, directory, settings=SETTINGS):
         directory.mkdir(parents=True, exist_ok=True)
+        self._log = directory / "server.log"
         file = directory / "ocppsec.toml"
         file.write_text(settings)
         self.up = Up(directory / "state", "--config", file, variables={"OCPPSEC_LOG__LEVEL": "warning"})
-        self.kills = 0
         self._cpu = 0.0
 
     def start(self):
@@ -45,14 +47,19 @@ class Server:
     def kill(self):
         """kill -9, and a new one on the same ports."""
         self._cpu += cpu_seconds(self.up.pid)
-        self.kills += 1
         self.up.kill()
         self.up.start()
+
+    @property
+    def alive(self):
+        return self.up._process.poll() is None
 
     def stop(self):
         if self.up._process is not None:
             self._cpu += cpu_seconds(self.up.pid)
-        return self.up.stop()
+        code = self.up.stop()
+        self._log.write_text("".join(self.up.lines))
+        return code
 
     @property
     def cpu(self):
@@ -91,13 +98,15 @@ class Server:
     def stations(self):
         return {one["identity"]: one for one in self.pages("/stations", "stations")}
 
-    def bugs(self):
-        """Log lines that no server should write."""
-        return [
+    def bugs(self, *, full=False):
+        """Log lines that no server should write, the first few; one whose disk was *full* has to say of its security log."""
+        found = [
             line.strip()
             for line in self.up.lines
             if re.search(r"Traceback|\"bug\"|\"level\": ?\"(critical|error)\"", line)
         ]
+        excused = ("No space left on device", "security-log-failed") if full else ("not excused",)
+        return [line for line in found if not all(words in line for words in excused)][:5]
 
     # -- what it keeps ----------------------------------------------------------------------------------
     def query(self, sql, *values):
@@ -106,6 +115,17 @@ class Server:
             return connection.execute(sql, values).fetchall()
         finally:
             connection.close()
+
+    def damaged(self):
+        """What SQLite and the security log's own hashes have to say against the files."""
+        wrong = [
+            f"{pragma}: {row}"
+            for pragma, good in (("integrity_check", [("ok",)]), ("foreign_key_check", []))
+            for row in self.query(f"PRAGMA {pragma}")
+            if [row] != good
+        ]
+        found = verify(self.up.state / "security-log.jsonl")
+        return wrong + ([] if isinstance(found, Intact) else [f"security log: {found}"])
 
     def rows(self):
         """Table → rows."""

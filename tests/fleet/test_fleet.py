@@ -1,14 +1,19 @@
 """A small fleet of `python -m tests.fleet`, and the judge itself: what is not right must not pass as explained."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import kinds
 import pytest
 import raised
 import renewed
+import small_disk
 import stopped
 from account import judge
-from expected import EXPECTED
 
-from ocppsec.station.manners import MANNERS
-
+ROOT = Path(__file__).parents[2]
 MANNERS_HERE = (
     "everest-slots",
     "comes-back-twice",
@@ -31,19 +36,58 @@ def told(found):
 @pytest.mark.timeout(240)
 def test_a_campaign_with_a_kill(tmp_path):
     """1→3 among odd ones, the server killed -9 once: every station ends as it should, and says why."""
-    found = raised.run(tmp_path, size=10, kills=1, manners=MANNERS_HERE, say=lambda _: None)
+    found = raised.run(tmp_path, size=10, troubles={"kill": 1}, manners=MANNERS_HERE, say=lambda _: None)
 
     assert told(found) == []
     assert found.totals["stations"]["done"] == 6
-    assert found.figures["kills"] == 1
+    assert found.figures["kill"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_campaign_on_a_full_disk(tmp_path):
+    """The server lives, reads, refuses to change anything with 503, and all come to their end; no file is damaged."""
+    if (obstacle := small_disk.obstacle()) is not None:
+        pytest.skip(obstacle)
+    said = ["--stations", "5", "--manner", "everest-slots", "--full", "1", "--keep", tmp_path]
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.fleet", "campaign", *said],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert json.loads((tmp_path / "figures.json").read_text())["full"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_every_kind_of_campaign(tmp_path):
+    """New passwords, profile 3, new certificates, a root; killed, and its database locked by another process."""
+    course = [part for part in kinds.COURSE if part.get("to") != 2 and part["kind"] != "withdraw-root"]
+    troubles = {"kill": 1, "lock": 1}
+    found = kinds.run(tmp_path, size=5, course=course, troubles=troubles, say=lambda _: None)
+
+    assert told(found) == []
+    assert {kind: found.figures[kind] for kind in troubles} == troubles
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_certificates_of_a_minute(tmp_path):
-    """Under load, renewed before they end; a revoked one is out, and nobody else is refused anything."""
+def test_renewals(tmp_path):
+    """Under load and with a kill on the way; a revoked one is out, and nobody else is refused anything."""
     found = renewed.run(
-        tmp_path, size=6, lifetime=60, renewals=1, rollover=False, meter=0.2, now=True, say=lambda _: None
+        tmp_path,
+        size=6,
+        lifetime=600,
+        renewals=1,
+        rollover=False,
+        meter=0.2,
+        asked=True,
+        troubles={"kill": 1},
+        say=lambda _: None,
     )
 
     assert told(found) == []
@@ -58,11 +102,6 @@ def test_a_campaign_that_stops_itself(tmp_path):
 
 
 # -- the judge ----------------------------------------------------------------------------------------------
-def test_every_manner_has_its_place():
-    """A new manner wants to be told how it should end."""
-    assert set(EXPECTED) == {"right", *MANNERS}
-
-
 RIGHT = {"status": "done", "reason": "", "floor": 3, "refused": {}, "accepted": True, "profile": 3}
 
 
