@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 import tempfile
-import time
 import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,7 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import killed
 from course import Told, run
 
 
@@ -22,11 +20,7 @@ def main():
     arguments.add_argument("--from", type=int, default=0, dest="first")
     arguments.add_argument("--at-once", type=int, default=1, help="so many in processes of their own")
     arguments.add_argument("--seed", type=int, help="only this one, told in full")
-    arguments.add_argument("--killed", type=int, metavar="KILLS", help="a real process, killed -9 so often")
-    arguments.add_argument("--stations", type=int, default=50, help="for --killed")
     given = arguments.parse_args()
-    if given.killed is not None:
-        sys.exit(kill(given.seed or 0, kills=given.killed, stations=given.stations))
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
     failed, faults, kills = [], Counter(), 0
     with ProcessPoolExecutor(given.at_once) as pool:
@@ -63,15 +57,6 @@ def play(seed):
             return Told(
                 seed=seed, seconds=0, faults=[], kills=0, statuses={}, wrong=[repr(error)], stories=told
             )
-
-
-def kill(seed, *, kills, stations):
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="killed-") as directory:
-        wrong = asyncio.run(killed.run(seed, Path(directory), stations=stations, kills=kills))
-    print(f"seed {seed}: {stations} stations, {kills} kills, {time.monotonic() - began:.1f} s")
-    print("\n".join(wrong) or "good")
-    return bool(wrong)
 
 
 if __name__ == "__main__":
