@@ -5,7 +5,7 @@ the same event that shows it is not needed any more, credentials of its own.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Container, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from ocppsec.profiles import onboarding as rules
 from ocppsec.profiles.onboarding import Pending
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.profiles.record import Onboarding, Stage, Way
-from ocppsec.registry.records import Station, UpgradeStatus
+from ocppsec.registry.records import Station, Upgrade, UpgradeStatus
 from ocppsec.registry.store import (
     NotRegistered,
     RegistryError,
@@ -35,6 +35,8 @@ MOST_CONNECTIONS = 1000
 _LOOK_SECONDS = 15.0
 _COME_BACK_SECONDS = 5.0
 """A station that has taken its new password and does not come back with it by itself is sent away (A01)."""
+_AGAIN_SECONDS = 60.0
+"""Between the end of an upgrade that failed and the next try, where the station does not boot before."""
 _TRIES = 5
 
 BeginUpgrade = Callable[[str, int], Awaitable[Any]]
@@ -62,22 +64,27 @@ class OnboardingOffice:
         begin_upgrade: BeginUpgrade,
         emit: Emit,
         now: Callable[[], datetime],
+        upgrading: Callable[[], Container[str]] = frozenset,
         look_seconds: float = _LOOK_SECONDS,
+        again_seconds: float = _AGAIN_SECONDS,
         come_back_seconds: float = _COME_BACK_SECONDS,
     ) -> None:
+        """*upgrading*: who is on the way, as far as that is known without a look into the store."""
         self._store = store
         self._registrar = registrar
         self._sessions = sessions
         self._provisioner = provisioner
         self._manufacturers = manufacturers
         self._begin_upgrade = begin_upgrade
+        self._upgrading = upgrading
         self._emit = emit
         self._now = now
         self._look_seconds = look_seconds
+        self._again_seconds = timedelta(seconds=again_seconds)
         self._come_back_seconds = come_back_seconds
         self._providing: set[str] = set()
         self._again: set[str] = set()
-        """Accepted while the store was away: what follows from that is still to be found out."""
+        """On their own and not where they should be: what became of their upgrades has to be looked at."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
@@ -240,50 +247,67 @@ class OnboardingOffice:
         """It was accepted like any other station: raise it to its target, or find that it has arrived."""
         self._spawn(self._go_on(session.identity, session.profile))
 
-    async def _go_on(self, identity: str, profile: SecurityProfile) -> None:
-        """As `_raise`; when the store is away `look` tries it again: a station that is accepted boots no more."""
-        try:
-            await self._raise(identity, profile)
-        except RegistryError:
-            self._again.add(identity)
-            raise
+    async def _go_on(self, identity: str, profile: SecurityProfile, *, at_once: bool = True) -> None:
+        """The next step; `look` takes it up again, for a station that is accepted may boot no more for weeks."""
+        self._again.add(identity)
+        if await self._raise(identity, profile, at_once=at_once):
+            self._again.discard(identity)
 
-    async def _raise(self, identity: str, profile: SecurityProfile) -> None:
+    async def _look_again(self) -> None:
+        upgrading = self._upgrading()
+        for identity in [identity for identity in self._again if identity not in upgrading]:
+            session = self._sessions.get(identity)
+            if session is None or not session.accepted:
+                self._again.discard(identity)  # it is found when it comes back
+            else:
+                await self._go_on(identity, session.profile, at_once=False)
+
+    async def _raise(self, identity: str, profile: SecurityProfile, *, at_once: bool) -> bool:
+        """False when there will be something to do without the station saying anything."""
         entry = await self._store.onboarding(identity)
         if entry is None or entry.stage is not Stage.RAISING:
-            return
+            return True
         upgrades = await self._store.upgrades(identity)
         failed = [
-            upgrade.reason
+            upgrade
             for upgrade in upgrades
             if upgrade.status is UpgradeStatus.FAILED
             and upgrade.started_at >= (entry.own_at or entry.added_at)
         ]
         upgrading = any(upgrade.status is UpgradeStatus.OPEN for upgrade in upgrades)
-        match rules.next_step(entry, profile, failed, upgrading=upgrading):
+        reasons = [upgrade.reason for upgrade in failed]
+        match rules.next_step(entry, profile, reasons, upgrading=upgrading):
             case rules.Arrived():
                 now = self._now()
                 await self._change(
                     identity, lambda old: replace(old, stage=Stage.DONE, ended_at=now, reason="")
                 )
                 self._tell(identity, "done", f"on profile {int(profile)}")
+            case rules.Raise() if not at_once and failed and self._is_fresh(failed[0]):
+                return False
             case rules.Raise():
-                await self._begin(identity, int(entry.target))
+                return await self._begin(identity, int(entry.target))
             case rules.GiveUp(reason=reason):
                 await self._stuck(identity, reason)
             case rules.Wait():
-                pass
+                return False
+        return True
 
-    async def _begin(self, identity: str, target: int) -> None:
+    def _is_fresh(self, failed: Upgrade) -> bool:
+        return self._now() - (failed.ended_at or failed.started_at) < self._again_seconds
+
+    async def _begin(self, identity: str, target: int) -> bool:
+        """False when it has begun."""
         try:
             await self._begin_upgrade(identity, target)
         except UpgradeInProgress:
-            return  # a person was quicker
+            return False  # a person was quicker
         except CsmsError as error:
             await self._stuck(identity, str(error))
-            return
+            return True
         await self._change(identity, lambda entry: replace(entry, reason=""))
         self._tell(identity, "raised", f"its upgrade to profile {target} has begun")
+        return False
 
     def came_without(self, entry: Onboarding | None) -> None:
         """Somebody was refused under its name who showed no password."""
@@ -296,7 +320,7 @@ class OnboardingOffice:
 
     # -- time -------------------------------------------------------------------------------------------
     async def run(self) -> None:
-        """Go on with what an outage interrupted, and shut what is overdue, for as long as this is not cancelled.
+        """Go on with what failed or an outage interrupted, and shut what is overdue, for as long as this is not cancelled.
 
         Admission does not wait for it.
         """
@@ -308,11 +332,7 @@ class OnboardingOffice:
             await asyncio.sleep(self._look_seconds)
 
     async def look(self) -> None:
-        for identity in list(self._again):
-            self._again.discard(identity)
-            session = self._sessions.get(identity)
-            if session is not None and session.accepted:
-                await self._go_on(identity, session.profile)
+        await self._look_again()
         after, now = None, self._now()
         while page := await self._store.onboardings(after=after, stage=Stage.OPEN, limit=500):
             for entry in page:

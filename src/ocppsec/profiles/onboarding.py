@@ -15,7 +15,7 @@ from ocppsec.profiles.record import Onboarding, Stage, Way
 from ocppsec.profiles.refusal import RefusalReason
 
 MOST_UPGRADES = 3
-"""So often an upgrade that failed is begun again when the station boots; then it is a person's turn."""
+"""So often an upgrade that fails is begun, when the station boots or after a while; then it is a person's turn."""
 
 
 ON_PROFILE_0 = (
