@@ -634,7 +634,7 @@ async def test_a_decision_that_was_overtaken_costs_no_connection(new_house):
     async def and_something_changes(entry):
         store.save_onboarding = save
         saved = await save(entry)
-        house.csms._ground.shifted(IDENTITY)
+        house.csms._offices.ground.shifted(IDENTITY)
         return saved
 
     store.save_onboarding = and_something_changes
