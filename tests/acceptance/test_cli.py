@@ -351,6 +351,11 @@ def test_from_profile_1_to_3_and_never_back(served):
         refused = served.run("station", "call", "CS1", "ClearCache", "--json")
         assert (refused.code, refused.json["code"]) in {(1, "NotImplemented"), (1, "NotSupported")}
 
+        asked = served.run("station", "upgrade", "CS1", "--to", "3", "--dry-run", "--json")
+        assert (asked.code, asked.json["objection"]) == (0, "")
+        planned = served.run("campaign", "plan", "--select", "identity=CS1", "--to", "3", "--ask")
+        assert "asked: slots 1,2,3" in planned.out
+
         climbed = served.run("station", "upgrade", "CS1", "--to", "3", "--wait", "--timeout", "60")
         assert climbed.code == 0, climbed.err
         assert "InstallCertificate" in climbed.out

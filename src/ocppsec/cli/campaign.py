@@ -93,9 +93,11 @@ def _set(plan: dict[str, Any], setting: str) -> None:
     where[name] = value
 
 
-def plan(body: dict[str, Any], *, as_json: bool, state: Path | None) -> None:
+def plan(body: dict[str, Any], *, as_json: bool, state: Path | None, ask: bool = False) -> None:
     with Api.find(state_directory(state)) as api:
-        planned = api.post("/campaigns/plan", body, timeout=120.0)
+        planned = api.post(
+            f"/campaigns/plan{'?ask=true' if ask else ''}", body, timeout=600.0 if ask else 120.0
+        )
     if as_json:
         print_json(planned)
         return

@@ -109,7 +109,7 @@ def kinds(*, as_json: bool, state: Path | None) -> None:
     if as_json:
         print_json(told)
     elif not told["kinds"]:
-        print("nothing is known yet; each upgrade that ends adds to it")
+        print("nothing is known yet: ocppsec campaign plan --ask asks, and each upgrade that ends adds to it")
     for kind in [] if as_json else told["kinds"]:
         print(printable(f"{_kind(kind)}: {kind['done']} done, {kind['failed']} failed"))
         reason = [f"last failure: {kind['reason']}"] if kind["reason"] else []

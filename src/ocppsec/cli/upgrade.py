@@ -34,6 +34,21 @@ def run(identity: str, *, to: int, wait: bool, timeout: float, as_json: bool, st
     _follow(upgrade, directory, wait=wait, timeout=timeout, as_json=as_json)
 
 
+def ask_first(identity: str, *, to: int, as_json: bool, state: Path | None) -> None:
+    """Exit code 1 when an upgrade would fail."""
+    with Api.find(state_directory(state)) as api:
+        found = api.post(station_path(identity, "preflights"), {"to": to}, timeout=300.0)
+    if as_json:
+        print_json(found)
+    else:
+        print(printable(f"{identity} said: {found['told'] or 'nothing that counts'}"))
+        for line in found["quirks"]:
+            print(printable(f"  {line}"))
+        print("nothing was changed")
+    if found["objection"]:
+        raise Failure(f"{identity} cannot be raised to profile {to}", why=printable(found["objection"]))
+
+
 def lower(
     identity: str, *, to: int, reason: str, wait: bool, timeout: float, as_json: bool, state: Path | None
 ) -> None:

@@ -41,6 +41,7 @@ from ocppsec.csms.new_certificates import NewCertificates
 from ocppsec.csms.onboarding import OnboardingOffice
 from ocppsec.csms.passwords import PasswordOffice
 from ocppsec.csms.pending import PendingDesk
+from ocppsec.csms.preflight import PreflightDesk
 from ocppsec.csms.provisioning import Provisioner
 from ocppsec.csms.public_certificate import PublicCertificate, brought_by_acme
 from ocppsec.csms.reception import Reception
@@ -202,6 +203,7 @@ class Assembly(ABC):
             lower_floor=self.interventions.lower_floor,
             learn=self.kinds.learn,
         )
+        self.preflights = PreflightDesk(self._sessions.get, lambda: self.upgrading, self.kinds.saw)
         self.renewer = Renewer(
             self.store,
             self._certifier,
@@ -319,6 +321,7 @@ class Assembly(ABC):
             emit=self._emit,
             now=self._now,
             on_boot=self.rollover.booted,
+            on_report=self.preflights.report_received,
         )
         self._reception.serve(
             House(

@@ -19,11 +19,17 @@ class Kinds:
 
     async def learn(self, identity: str, facts: KindFacts, ended: Done | Failed) -> None:
         """An upgrade has ended; what it saw counts for all of the station's kind.  Raises `StoreUnavailable`."""
+        await self._keep(identity, facts, ended)
+
+    async def saw(self, identity: str, facts: KindFacts) -> None:
+        """The station was asked, and nothing was done to it.  Raises `StoreUnavailable`."""
+        await self._keep(identity, facts, None)
+
+    async def _keep(self, identity: str, facts: KindFacts, ended: Done | Failed | None) -> None:
         station = await self._store.station(identity)
         if station is None or (name := name_of(station)) is None:
             return
         known = await self._store.kind(*name)
-        failed = isinstance(ended, Failed)
         vendor, model, firmware_version = name
         await self._store.save_kind(
             Kind(
@@ -31,8 +37,8 @@ class Kinds:
                 model=model,
                 firmware_version=firmware_version,
                 facts=encode_facts(merged(_facts(known), facts)),
-                done=(known.done if known else 0) + (not failed),
-                failed=(known.failed if known else 0) + failed,
+                done=(known.done if known else 0) + isinstance(ended, Done),
+                failed=(known.failed if known else 0) + isinstance(ended, Failed),
                 reason=ended.reason if isinstance(ended, Failed) else known.reason if known else "",
                 updated_at=self._now(),
             )
@@ -60,6 +66,8 @@ async def notes(store: Store) -> Mapping[tuple[str, str, str], str]:
 
 def note(kind: Kind) -> str:
     outcome = f"{kind.done} of this kind done, {kind.failed} failed"
+    if not kind.done + kind.failed:
+        outcome = "none of this kind was raised yet"
     why = f" (last: {kind.reason})" if kind.failed and kind.reason else ""
     return "; ".join((outcome + why, *in_words(decode_facts(kind.facts))))
 

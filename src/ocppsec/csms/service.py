@@ -18,6 +18,7 @@ from ocppsec.csms.entrance import OpenDoor
 from ocppsec.csms.errors import BadInput, NotConnected
 from ocppsec.csms.explain import Explanation, explain
 from ocppsec.csms.planning import plan_for, proven, start_of
+from ocppsec.csms.preflight import Preflight
 from ocppsec.csms.rescue import Rescue, rescue
 from ocppsec.csms.rescuer import Rescuer
 from ocppsec.csms.shut_out import shut_out
@@ -35,7 +36,7 @@ from ocppsec.registry.records import (
 )
 from ocppsec.registry.store import NotRegistered, Store
 from ocppsec.upgrades.kinds import ordered_by
-from ocppsec.upgrades.plan import Deadlines, Lowering
+from ocppsec.upgrades.plan import Deadlines, Lowering, Plan, StationAtStart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +240,46 @@ class Csms(Assembly):
         lowering: Lowering | None = None,
     ) -> Upgrade:
         identity = station.identity
+        plan, start = await self._told_at_start(station, to, lowering=lowering, deadlines=deadlines)
+        session = self._sessions.get(identity)
+        upgrade = Upgrade(
+            id=upgrade_id or secrets.token_hex(8),
+            identity=identity,
+            target=SecurityProfile(to),
+            status=UpgradeStatus.OPEN,
+            step="",
+            reason="",
+            state="",
+            version=0,
+            deadline=None,
+            started_at=self._now(),
+        )
+        begun = await self._upgrader.begin(upgrade, plan, start)
+        if session is not None:
+            self._reception.sightings.connects_from(identity, session.facts.address)
+        return begun
+
+    async def preflight(self, identity: str, to: int) -> Preflight:
+        """Ask a connected station what an upgrade would ask it first; nothing is changed.
+
+        Raises `NotRegistered`, `NotConnected`, `BadInput`, `StoreUnavailable`.
+        """
+        station = await self.store.station(identity)
+        if station is None:
+            raise NotRegistered(identity)
+        plan, start = await self._told_at_start(station, to)
+        return await self.preflights.ask(identity, plan, start)
+
+    async def _told_at_start(
+        self,
+        station: Station,
+        to: int,
+        *,
+        lowering: Lowering | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> tuple[Plan, StationAtStart]:
+        """What an upgrade is told; raises `BadInput` for one that could only strand the station."""
+        identity = station.identity
         await self.rollover.settle(identity)
         session = self._sessions.get(identity)
         start = start_of(station, session)
@@ -260,22 +301,7 @@ class Csms(Assembly):
         assert self._entrance is not None
         plan = ordered_by(plan, await self.kinds.of(station))
         plan = await proven(plan, start, self._entrance.objection, self.server_certificates.believed_by)
-        upgrade = Upgrade(
-            id=upgrade_id or secrets.token_hex(8),
-            identity=identity,
-            target=SecurityProfile(to),
-            status=UpgradeStatus.OPEN,
-            step="",
-            reason="",
-            state="",
-            version=0,
-            deadline=None,
-            started_at=self._now(),
-        )
-        begun = await self._upgrader.begin(upgrade, plan, start)
-        if session is not None:
-            self._reception.sightings.connects_from(identity, session.facts.address)
-        return begun
+        return plan, start
 
     async def _call_pending(
         self, identity: str, action: str, payload: dict[str, Any], *, timeout: float

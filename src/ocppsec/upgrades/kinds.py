@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from ocppsec.ocppj.messages import (
     GetReportResponse,
+    GetVariablesResponse,
+    GetVariableStatus,
     InstallCertificateResponse,
     InstallCertificateStatus,
     OCPPInterface,
@@ -102,6 +104,8 @@ def _quirk(before: State, event: Event) -> str | None:
     match before, event:
         case AskingVariables(), CallRefused(code=code) if len(before.left[0]) > 1:
             return f"takes one variable in GetVariables (CALLERROR {code} for more)"
+        case AskingVariables(), Answered(GetVariablesResponse() as response):
+            return _unknown_priority(response)
         case AskingForReport(), CallRefused(code=code):
             return f"has no GetReport (CALLERROR {code})"
         case AskingForReport(), Answered(GetReportResponse(status=status)) if status != "Accepted":
@@ -120,6 +124,15 @@ def _quirk(before: State, event: Event) -> str | None:
             return f"rejects Reset OnIdle at times{_code(info)}"
         case Arrived(asked=False), DeadlinePassed():
             return "sends no BootNotification by itself on a new profile"
+    return None
+
+
+def _unknown_priority(response: GetVariablesResponse) -> str | None:
+    unknown = (GetVariableStatus.UNKNOWN_COMPONENT, GetVariableStatus.UNKNOWN_VARIABLE)
+    for result in response.get_variable_result:
+        name = f"{result.component.name}.{result.variable.name}"
+        if name.casefold() == PRIORITY.casefold() and result.attribute_status in unknown:
+            return _priority_quirk(result.attribute_status)
     return None
 
 

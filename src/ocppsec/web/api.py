@@ -191,6 +191,11 @@ def _upgrades(csms: Csms) -> APIRouter:
         response.headers["Location"] = upgrade_location(upgrade.id)
         return schemas.Upgrade.model_validate(upgrade)
 
+    @router.post("/stations/{identity}/preflights")
+    async def preflight(identity: str, body: schemas.NewUpgrade) -> schemas.Preflight:
+        """Ask a connected station what an upgrade would ask it first. Changes nothing at the station."""
+        return schemas.Preflight.model_validate(await csms.preflight(identity, body.to))
+
     @router.get("/stations/{identity}/upgrades")
     async def list_upgrades(identity: str, limit: Limit = 20) -> schemas.UpgradeList:
         """A station's upgrades, newest first."""

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Body, Header, Query, Response
 
 from ocppsec.csms import evidence
+from ocppsec.csms.asked_first import asked_first
 from ocppsec.csms.campaigner import UnknownCampaign, errand_id
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.service import Csms
@@ -49,9 +50,14 @@ def campaigns(csms: Csms) -> APIRouter:
     repeated: Idempotency[records.Campaign] = Idempotency()
 
     @router.post("/plan")
-    async def plan_campaign(body: Plan) -> schemas.CampaignDryRun:
-        """What a campaign would do, station by station: who can be raised, who cannot and why. Changes nothing."""
+    async def plan_campaign(body: Plan, ask: bool = False) -> schemas.CampaignDryRun:
+        """What a campaign would do, station by station: who can be raised, who cannot and why. Changes nothing.
+
+        With `ask` up to three connected stations of each kind are asked what an upgrade would ask them first.
+        """
         planned = await csms.campaigner.plan(_read(body))
+        if ask:
+            planned = await asked_first(planned, csms.preflight, csms.store)
         return schemas.CampaignDryRun(
             plan=_told(planned.plan),
             goal=planned.plan.goal,

@@ -193,6 +193,16 @@ class Health(Shown):
     status: Literal["ok"]
 
 
+class Preflight(Shown):
+    identity: str
+    to: int
+    objection: str = Field(
+        description="Why an upgrade would end before it changes anything; empty when none."
+    )
+    told: str = Field(description="What the station said of its slots, settings and roots.")
+    quirks: list[str] = Field(description="What is known of its kind from this, in words.")
+
+
 class PlannedStation(Shown):
     identity: str
     kind: str = Field(description="Vendor, model and firmware.")

@@ -46,6 +46,9 @@ def campaign_plan(
     kind: Kind = None,
     root: Root = None,
     settings: Set = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask up to three connected stations of each kind first; raise only.")
+    ] = False,
     json: Json = False,
     state: State = None,
 ) -> None:
@@ -53,7 +56,7 @@ def campaign_plan(
     from ocppsec.cli import campaign as verbs
 
     planned = verbs.read_plan(file, select, to, settings or [], kind=kind, root=root)
-    verbs.plan(planned, as_json=json, state=state)
+    verbs.plan(planned, ask=ask, as_json=json, state=state)
 
 
 @campaign.command("start")

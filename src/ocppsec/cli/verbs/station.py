@@ -171,12 +171,21 @@ def station_upgrade(
     to: Annotated[int, typer.Option(min=1, max=3, metavar="N", help="Security profile to reach.")],
     wait: Annotated[bool, typer.Option("--wait", help="Show the steps until it has ended.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait with --wait.")] = 600.0,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only ask what it would be asked first; exit code 1 when it would fail."
+        ),
+    ] = False,
     json: Json = False,
     state: State = None,
 ) -> None:
     """Take a station to a higher security profile.  Exit code 0 done, 1 failed, 6 not done in time."""
     from ocppsec.cli import upgrade
 
+    if dry_run:
+        upgrade.ask_first(identity, to=to, as_json=json, state=state)
+        return
     upgrade.run(identity, to=to, wait=wait, timeout=timeout, as_json=json, state=state)
 
 
