@@ -8,64 +8,35 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from cryptography import x509
-
-from ocppsec.certificates.content import Pointers
 from ocppsec.certificates.files import AuthorityFiles
-from ocppsec.certificates.foreign_status import ForeignIssuer as ForeignCA
-from ocppsec.certificates.pem import write_chain
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
-from ocppsec.csms.allowances import Allowances
-from ocppsec.csms.anchors import Anchor
 from ocppsec.csms.application import Application, BuiltIn
 from ocppsec.csms.asking_again import LEAST_SECONDS, AskingAgain
 from ocppsec.csms.authority_watch import AuthorityWatch
 from ocppsec.csms.ca_files import CaFiles
 from ocppsec.csms.campaigner import Campaigner
 from ocppsec.csms.certificate_office import CertificateOffice
-from ocppsec.csms.certifier import Certifier
 from ocppsec.csms.charging import Charging
 from ocppsec.csms.configuration import Configuration
 from ocppsec.csms.entrance import Entrance
 from ocppsec.csms.errors import CsmsNotReady
-from ocppsec.csms.expiry_watch import ExpiryWatch
 from ocppsec.csms.foreign_issuing import ForeignIssuer, open_foreign
-from ocppsec.csms.foreign_status import ForeignStatus
-from ocppsec.csms.gate import Gate
-from ocppsec.csms.ground import Ground
 from ocppsec.csms.installed import InstalledCertificates
-from ocppsec.csms.interventions import Interventions
-from ocppsec.csms.issuing import OwnIssuer
-from ocppsec.csms.kinds import Kinds
-from ocppsec.csms.new_certificates import NewCertificates
-from ocppsec.csms.onboarding import OnboardingOffice
-from ocppsec.csms.passwords import PasswordOffice
-from ocppsec.csms.pending import PendingDesk
+from ocppsec.csms.offices import Basis, Offices
 from ocppsec.csms.preflight import PreflightDesk
-from ocppsec.csms.provisioning import Provisioner
 from ocppsec.csms.public_certificate import PublicCertificate, brought_by_acme
-from ocppsec.csms.reception import Reception
 from ocppsec.csms.renewer import Renewer
-from ocppsec.csms.request_book import RequestBook
-from ocppsec.csms.requests_desk import RequestsDesk
-from ocppsec.csms.revocations import Revocations
 from ocppsec.csms.rollover import RootRollover
-from ocppsec.csms.security import Security
 from ocppsec.csms.server_certificates import OwnFiles, ServerCertificates
-from ocppsec.csms.session import House, Session
 from ocppsec.csms.sessions import Sessions
-from ocppsec.csms.stations import Registrar
-from ocppsec.csms.status_desk import StatusDesk
 from ocppsec.csms.trust import TrustBook
-from ocppsec.csms.upgrader import Upgrader
+from ocppsec.csms.way_in import WayIn
 from ocppsec.events import (
     Emit,
 )
 from ocppsec.issuers.acme import AcmeSettings, require_acme
-from ocppsec.profiles.admission import Policy
 from ocppsec.profiles.password import PEPPER_BYTES, Hasher
 from ocppsec.profiles.profile import SecurityProfile
-from ocppsec.profiles.throttle import LoginThrottle
 from ocppsec.registry.records import (
     CertificateRequest,
     Upgrade,
@@ -98,6 +69,7 @@ class Assembly(ABC):
         self._now = now
         self._application = application or BuiltIn()
         self._sessions = Sessions()
+        self._basis = Basis(settings=configuration, store=store, sessions=self._sessions, emit=emit, now=now)
         self._charging = Charging()
         self.trust = TrustBook(store, lambda: self.authority, now=now)
         self.installed = InstalledCertificates(
@@ -135,8 +107,8 @@ class Assembly(ABC):
         authority = await self.rollover.load()
         self.issuer = await loop.run_in_executor(None, self._open_issuer)
         hasher = Hasher(await loop.run_in_executor(None, self._load_pepper))
-        self._build_offices(hasher)
-        self._build_entrance(hasher)
+        self._open_offices(hasher)
+        self._build_way_in(hasher)
         await self.server_certificates.begin(authority)
         if self.issuer is not None:
             await self.issuer.recover()
@@ -159,226 +131,55 @@ class Assembly(ABC):
             self._loops.append(loop.create_task(self._look_after_acme(self.configuration.acme).run()))
         self._started = True
 
-    def _build_offices(self, hasher: Hasher) -> None:
-        """Who does the work behind the doors."""
-        settings = self.configuration
-        pointers = Pointers.under(settings.public_url) if settings.public_url else None
-        own = OwnIssuer(
-            self.rollover.generation_for,
-            lifetime=settings.certificate_lifetime,
-            now=self._now,
-            serial=x509.random_serial_number,
-            pointers=pointers,
-        )
-        self._certifier = Certifier(
-            self.store,
-            self.issuer or own,
-            organization=settings.organization,
-            emit=self._emit,
-            now=self._now,
-            book=RequestBook(self.store, approval=settings.approval, emit=self._emit, now=self._now),
-        )
-        self._certifier.on_later = self._asking_again.later
-        self.requests = RequestsDesk(
-            self.store,
-            self._certifier,
-            own.rehearse if self.issuer is None else None,
-            self._decided,
-            emit=self._emit,
-            now=self._now,
-        )
-        self.revocation = Revocations(self.store, lambda: self.authority, now=self._now)
-        self.certificates.on_revoked = self._revoked
-        self._registrar = Registrar(self.store, hasher, now=self._now)
-        self.kinds = Kinds(self.store, now=self._now)
-        self.interventions = Interventions(
-            self.store, floor_fell=self._sessions.forget, emit=self._emit, now=self._now
-        )
-        self._upgrader = Upgrader(
-            self.store,
-            self._certifier,
-            self._sessions.get,
-            emit=self._emit,
-            now=self._now,
-            lower_floor=self.interventions.lower_floor,
-            learn=self.kinds.learn,
-        )
-        self.preflights = PreflightDesk(self._sessions.get, lambda: self.upgrading, self.kinds.saw)
-        self.renewer = Renewer(
-            self.store,
-            self._certifier,
-            self._sessions.get,
-            settings=settings.renewal,
-            emit=self._emit,
-            now=self._now,
-        )
-        self.certificates.on_revoked_of = self.renewer.revoked
-        self.expiry = ExpiryWatch(
-            self.store,
-            lambda: self.authority,
-            self._server_ends,
-            self.renewer.open,
-            self.revocation.list_in_force,
-            lifetime=settings.certificate_lifetime,
-            emit=self._emit,
-            now=self._now,
-        )
-        self._ground = Ground()
-        self.passwords = PasswordOffice(
-            self.store,
+    def _open_offices(self, hasher: Hasher) -> None:
+        offices = Offices(
+            self._basis,
             hasher,
-            self._ground,
-            self._sessions.get,
-            lambda: self.upgrading,
-            emit=self._emit,
-            at_first_contact=settings.replace_factory_passwords,
+            issuer=self.issuer,
+            generation_for=self.rollover.generation_for,
+            authority=lambda: self.authority,
+            server_ends=self._server_ends,
+            decided=self._decided,
+            later=self._asking_again.later,
         )
+        self._offices = offices
+        self._certifier, self._upgrader, self._registrar = (
+            offices.certifier,
+            offices.upgrader,
+            offices.registrar,
+        )
+        self.renewer, self.passwords, self.requests = offices.renewer, offices.passwords, offices.requests
+        self.revocation, self.expiry = offices.revocation, offices.expiry
+        self.kinds, self.interventions = offices.kinds, offices.interventions
+        self.certificates.on_revoked = self._revoked
+        self.certificates.on_revoked_of = offices.renewer.revoked
+        self.preflights = PreflightDesk(self._sessions.get, lambda: self.upgrading, self.kinds.saw)
 
-    def _build_pending(self) -> PendingDesk:
-        """Who looks after those that are let in and not accepted yet."""
-        settings = self.configuration
-        self.allowances = Allowances(
-            self.store,
-            self._sessions,
-            on_change=self._let_expired_reach_admission,
-            emit=self._emit,
-            now=self._now,
-        )
-        self.onboarding = OnboardingOffice(
-            self.store,
-            self._registrar,
-            self._sessions,
-            Provisioner(
-                self._call_pending,
-                self.passwords,
-                self.renewer,
-                InstalledCertificates(self._call_pending, lambda: self.rollover.generation_for("").root),
-                organization=settings.organization,
-                roots=self._roots_for_new,
-            ),
-            manufacturers=frozenset(maker.name for maker in settings.manufacturers),
+    def _build_way_in(self, hasher: Hasher) -> None:
+        way_in = WayIn(
+            self._basis,
+            self._offices,
+            hasher,
+            issuer=self.issuer,
+            rollover=self.rollover,
+            application=self._application,
+            charging=self._charging,
+            call_pending=self._call_pending,
             begin_upgrade=self.begin_upgrade,
-            emit=self._emit,
-            now=self._now,
-        )
-        return PendingDesk(
-            self.onboarding,
-            self.allowances,
-            self.renewer,
-            self._sessions,
-            interval=settings.pending_seconds,
-            emit=self._emit,
-            now=self._now,
-        )
-
-    def _roots_for_new(self) -> tuple[str, ...]:
-        """What a new station has to trust: our root, and that of another CA that signs for stations."""
-        others = () if self.issuer is None else self.issuer.trust.roots
-        return (self.rollover.generation_for("").root_pem, *(write_chain((root,)) for root in others))
-
-    def _let_expired_reach_admission(self, wanted: bool) -> None:
-        if self._entrance is not None:
-            self._entrance.let_expired_reach_admission(wanted)
-
-    def _build_entrance(self, hasher: Hasher) -> None:
-        """The way in: reception, the messages that the CSMS answers itself, the gate, the doors."""
-        settings = self.configuration
-        pending = self._build_pending()
-        self.foreign_status = ForeignStatus(
-            [
-                ForeignCA(name=maker.name, certificate=certificate, rule=maker.rule)
-                for maker in settings.manufacturers
-                for certificate in maker.certificates
-            ],
-            inside=settings.ocsp_hosts,
-            emit=self._emit,
-            now=self._now,
-        )
-        new_certificates = NewCertificates(self.store, self.renewer, emit=self._emit, now=self._now)
-        self._reception = Reception(
-            self.store,
-            self._sessions,
-            self._upgrader,
-            self.renewer,
-            new_certificates,
-            self._ground,
-            self.passwords,
-            pending,
-            limits=settings.limits,
-            emit=self._emit,
-            now=self._now,
-        )
-        self._security = Security(
-            self.store,
-            self._sessions,
-            self._upgrader,
-            self.renewer,
-            new_certificates,
-            self._certifier,
-            StatusDesk(own=self.revocation.answer, inside=settings.ocsp_hosts, now=self._now),
-            self.passwords,
-            pending,
-            emit=self._emit,
-            now=self._now,
-            on_boot=self.rollover.booted,
             on_report=self.preflights.report_received,
         )
-        self._reception.serve(
-            House(
-                security=self._security,
-                application=self._application,
-                emit=self._emit,
-                now=self._now,
-                opened=self._opened,
-                closed=self._closed,
-                boot_seconds=settings.boot_seconds,
-                charging=self._charging,
-            )
-        )
-        gate = Gate(
-            self.store,
-            Policy(organizations=frozenset({settings.organization})),
-            self._ground,
-            verify=hasher.verify,
-            throttle=LoginThrottle(),
-            issuers=self._issuer_of,
-            foreign=self.foreign_status,
-            pending=pending,
-            emit=self._emit,
-            enter=self._reception.enter,
-            refused=self._reception.refused,
-            settled=self._sessions.settled,
-            now=self._now,
-        )
-        self._entrance = entrance = Entrance(
-            settings,
-            gate.decide,
-            emit=self._emit,
-            door_saw=self._reception.door_saw,
-            further_anchors="" if self.issuer is None else self.issuer.trust.anchors_pem,
-        )
+        self._reception, self._security = way_in.reception, way_in.security
+        self.allowances, self.onboarding = way_in.allowances, way_in.onboarding
+        self.foreign_status = way_in.foreign_status
+        self._entrance = way_in.entrance
         self.server_certificates = ServerCertificates(
-            self._load_authority,
-            entrance.use,
-            hostname=settings.hostname,
+            lambda: self._ca_files.load(self.rollover.turn),
+            way_in.entrance.use,
+            hostname=self.configuration.hostname,
             own=self._own_certificate(),
             emit=self._emit,
             now=self._now,
         )
-
-    def _opened(self, session: Session) -> None:
-        self._reception.opened(session)
-        if self._sessions.get(session.identity) is session:
-            self.rollover.connected(session)
-
-    def _closed(self, session: Session) -> None:
-        in_place = self._sessions.get(session.identity) is session
-        self._reception.closed(session)
-        if in_place:
-            self.rollover.lost(session.identity)
-
-    def _issuer_of(self, der: bytes) -> Anchor | None:
-        return self._entrance.issuer_of(der) if self._entrance is not None else None
 
     async def stop(self) -> None:
         """Close doors, then stations (1001, going away), then finish what was begun.  May be called twice."""
@@ -420,9 +221,6 @@ class Assembly(ABC):
 
     def _renewing(self) -> Renewer:
         return self.renewer
-
-    def _load_authority(self) -> AuthorityFiles:
-        return self._ca_files.load(self.rollover.turn)
 
     def _own_certificate(self) -> OwnFiles | None:
         settings = self.configuration
