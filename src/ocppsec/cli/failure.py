@@ -1,10 +1,14 @@
 """How a command ends badly: what, why and what to do next on standard error, and an exit code; no traceback.
 
+What cannot be understood as a command at all is told by the parser, as text, whatever was asked for.
+
 What nobody foresaw is a bug: a short word for the user and a crash file for us.  The file names the exception
 and the lines it went through; it holds no local variables, no arguments, and no long words that could be a
 password or a key.
 """
 
+import errno
+import json
 import os
 import re
 import sys
@@ -36,19 +40,26 @@ class Failure(Exception):  # noqa: N818  ends a command; caught once, at the rim
         self.next = next
         self.code = code
 
-    def tell(self) -> str:
+    def tell(self, *, as_json: bool = False) -> str:
+        """Lines for people, or one line of JSON for programs."""
+        if as_json:
+            told = {"error": self.what, "why": self.why, "next": self.next, "exit_code": int(self.code)}
+            return json.dumps(told, ensure_ascii=False)
         lines = [f"error: {self.what}"]
         lines += [f"  why:  {self.why}"] if self.why else []
         lines += [f"  next: {self.next}"] if self.next else []
         return "\n".join(lines)
 
 
-def guarded(command: Callable[[], object]) -> int:
-    """Run *command*; gives the exit code."""
+def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
+    """Run *command*; gives the exit code.
+
+    *as_json*: who was asked to answer in JSON says no in JSON, too, as the last line of standard error.
+    """
     try:
         _ungrouped(command)
     except Failure as failure:
-        print(failure.tell(), file=sys.stderr)
+        print(failure.tell(as_json=as_json), file=sys.stderr)
         return failure.code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -58,7 +69,7 @@ def guarded(command: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001  the rim: told in short, kept in full
-        print(bug_report(error).tell(), file=sys.stderr)
+        print((full_disk(error) or bug_report(error)).tell(as_json=as_json), file=sys.stderr)
         return ExitCode.FAILED
     return ExitCode.OK
 
@@ -72,6 +83,17 @@ def _ungrouped(command: Callable[[], object]) -> None:
         while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
             alone = alone.exceptions[0]
         raise alone from None
+
+
+def full_disk(error: BaseException) -> Failure | None:
+    """A file that cannot be written for want of room, wherever that was, is no bug; None for anything else."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return Failure(
+        "the disk is full" if error.errno == errno.ENOSPC else "the disk quota is used up",
+        why=f"{error.filename or 'a file'} could not be written",
+        next="make room where the state directory is (df), and run it again",
+    )
 
 
 def bug_report(error: BaseException) -> Failure:

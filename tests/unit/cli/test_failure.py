@@ -1,5 +1,8 @@
 """How commands end badly."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ocppsec.cli.failure import ExitCode, Failure, describe, guarded, without_long_words
@@ -34,6 +37,27 @@ def test_what_why_and_next(capsys):
     assert told.out == ""
 
 
+def test_who_wants_json_is_refused_in_json(capsys):
+    """One line of the same things on standard error; standard output stays empty."""
+
+    def command():
+        raise Failure("no such thing", next="make it", code=ExitCode.NOT_FOUND)
+
+    assert guarded(command, as_json=True) == 5
+    told = capsys.readouterr()
+    assert json.loads(told.err) == {"error": "no such thing", "why": "", "next": "make it", "exit_code": 5}
+    assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+def test_a_bug_is_told_in_json_too(crashes, capsys):
+    """With the place of its crash file."""
+    assert guarded(breaks_with_a_secret, as_json=True) == 1
+    told = json.loads(capsys.readouterr().err)
+    (file,) = crashes.iterdir()
+    assert str(file) in told["next"]
+    assert PASSWORD not in str(told)
+
+
 def test_a_bug_is_told_without_a_traceback(crashes, capsys):
     """The user gets three lines; the file has the way through the code and no secret."""
     assert guarded(breaks_with_a_secret) == 1
@@ -60,6 +84,20 @@ def test_no_place_for_the_file_is_no_second_crash(monkeypatch, tmp_path, capsys)
 def test_it_went_well():
     """No failure, exit code 0."""
     assert guarded(lambda: None) == 0
+
+
+def test_a_full_disk_is_no_bug(crashes, capsys):
+    """Wherever a file could not be written for want of room: said as that, and no crash file."""
+
+    def command():
+        with Path("/dev/full").open("wb", buffering=0) as file:
+            file.write(b"x")
+
+    assert guarded(command) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: the disk is full\n  why:  a file could not be written\n"
+    )
+    assert not crashes.exists()
 
 
 def test_ctrl_c_is_no_bug(crashes):
