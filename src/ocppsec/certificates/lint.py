@@ -1,6 +1,6 @@
 """What every certificate of ours has to look like, checked before the real key signs it.
 
-Each rule is one function with the requirement it serves; `ocppsec.certificates.issue` asks for all that apply
+Each rule is one function with the requirement it serves; `ocppsec.certificates.signing` asks for all that apply
 to a kind of certificate, and signs only what has no finding.  The rules are stricter than X.509: they describe
 our profiles, not all that is valid.
 """

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import ocppsec.certificates
-from ocppsec.certificates import issue
+from ocppsec.certificates import signing
 from ocppsec.certificates.content import builder_for
 from ocppsec.certificates.facts import facts_of, names, public_key_sha256
 from ocppsec.certificates.issue import (
@@ -213,7 +213,7 @@ def test_the_lint_is_asked_each_time(station, station_key, hierarchy, monkeypatc
     authority = replace(hierarchy.stations, key=key)
     station(station_key, authority)
     assert key.signed == 1
-    monkeypatch.setattr(issue, "lint", lambda *_: (Finding("any", "none", "found"),))
+    monkeypatch.setattr(signing, "lint", lambda *_: (Finding("any", "none", "found"),))
     with pytest.raises(LintFailed, match="any \\(none\\): found"):
         station(station_key, authority)
     assert key.signed == 1
@@ -247,7 +247,7 @@ class SignsOtherThings:
 def test_what_is_signed_is_what_was_rehearsed(station, station_key, hierarchy, now, monkeypatch):
     """Between rehearsal and signature nothing may change, not even into something that is as good."""
     monkeypatch.setattr(
-        issue,
+        signing,
         "builder_for",
         lambda content, ca: SignsOtherThings(
             builder_for(content, ca), builder_for(replace(content, serial=SERIAL + 1), ca)
@@ -261,7 +261,7 @@ def test_what_is_signed_holds_the_key_that_was_asked_for(station, station_key, r
     """Whatever mixed them up, the station of one key never gets the certificate of another."""
     other = rsa_key.public_key()
     monkeypatch.setattr(
-        issue, "builder_for", lambda content, ca: builder_for(replace(content, key=other), ca)
+        signing, "builder_for", lambda content, ca: builder_for(replace(content, key=other), ca)
     )
     with pytest.raises(IssueFailed, match="another key"):
         station(station_key)
@@ -273,15 +273,15 @@ def test_keys_are_not_in_representations(hierarchy):
     assert isinstance(hierarchy.root, Authority)
 
 
-def test_only_issue_signs_certificates():
+def test_only_signing_signs_certificates():
     """House rule: the CA's key is used in one module, a station's own and an OCSP responder's in one each.
 
     `tokens` and `token_keys` are how a token signs, not who asks it to.
     """
     room = Path(ocppsec.certificates.__file__).parent
     assert {path.name for path in room.glob("*.py") if ".sign(" in path.read_text()} == {
-        "issue.py",
         "ocsp.py",
+        "signing.py",
         "signing_request.py",
         "token_keys.py",
         "tokens.py",
