@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -10,12 +11,13 @@ from msgspec.structs import replace
 from ocppsec.csms import kinds
 from ocppsec.csms.errands.doing import Doing, Fleet
 from ocppsec.csms.errands.objections import objections_of
+from ocppsec.csms.errors import BadInput
 from ocppsec.registry.records import Station
 from ocppsec.registry.store import Store
 from ocppsec.upgrades.campaign.begin import Candidate, begin, snapshot
 from ocppsec.upgrades.campaign.phases import quota
 from ocppsec.upgrades.campaign.plan import CampaignPlan, Kind
-from ocppsec.upgrades.campaign.selection import Selection, matches, parse
+from ocppsec.upgrades.campaign.selection import FACTS, Selection, matches, names, parse
 from ocppsec.upgrades.campaign.states import Member, MemberStatus, decode_member, decode_run
 from ocppsec.upgrades.campaign.totals import Totals
 from ocppsec.upgrades.campaign.window import TIMEZONE_LABEL
@@ -56,7 +58,9 @@ async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Cal
     """Raises `BadInput` when the plan can be carried out at no station."""
     doing.check()
     store = fleet.store
-    chosen = await _chosen(store, parse(plan.select), connected)
+    chosen, labels = await _chosen(store, parse(plan.select), connected)
+    if not plan.continuous:
+        _check_names(plan.select, labels)
     objections = await objections_of(store, doing, chosen)
     members = snapshot(candidate(station, objections.get(station.identity, "")) for station in chosen)
     run, totals = begin(plan), Totals(members)
@@ -107,15 +111,29 @@ def facts_of(station: Station, *, connected: bool) -> dict[str, str]:
     return {**station.labels, **{name: str(value) for name, value in known.items() if value is not None}}
 
 
-async def _chosen(store: Store, selection: Selection, connected: Callable[[str], bool]) -> list[Station]:
+def _check_names(select: str, labels: AbstractSet[str]) -> None:
+    """A name that nobody has is a typing error: behind ``not`` it would choose everybody.  Raises `BadInput`."""
+    if unknown := sorted(names(parse(select)) - labels - set(FACTS)):
+        raise BadInput(
+            f"select: no station has a label {', '.join(unknown)}",
+            f"labels there are: {', '.join(sorted(labels)) or 'none'}; facts: {', '.join(FACTS)}",
+        )
+
+
+async def _chosen(
+    store: Store, selection: Selection, connected: Callable[[str], bool]
+) -> tuple[list[Station], set[str]]:
+    """The stations, and the labels there are at all."""
     chosen: list[Station] = []
+    labels: set[str] = set()
     after: str | None = None
     while page := await store.stations(after=after, limit=_PAGE):
         chosen += [
             one for one in page if matches(selection, facts_of(one, connected=connected(one.identity)))
         ]
+        labels.update(*(one.labels for one in page))
         after = page[-1].identity
-    return chosen
+    return chosen, labels
 
 
 async def _failures_by_kind(store: Store, kind: Kind) -> Mapping[str, Counter[str]]:

@@ -420,6 +420,20 @@ async def test_plan(fleet):
     assert await fleet.store.campaigns() == before
 
 
+@pytest.mark.parametrize("select", ["sit=de", "not sit=de", "site=de or (floor=1 and not zone=x and sit!=a)"])
+async def test_a_name_that_nobody_has(fleet, select):
+    """A typing error chooses nobody silently, or behind `not` everybody: it is refused with the labels there are."""
+    await fleet.add("CP1", site="de")
+    await fleet.add("CP2", line="7")
+    campaigner = await new(fleet)
+
+    for ask in (campaigner.plan, campaigner.begin):
+        with pytest.raises(BadInput, match="no station has a label .*sit") as refused:
+            await ask(read_plan(PLAN | {"select": select}))
+        assert "labels there are: line, site;" in refused.value.advice
+    assert (await campaigner.plan(read_plan(PLAN | {"select": select, "continuous": True}))) is not None
+
+
 async def enter_as_new(fleet, identity, stage):
     station = NewStation(
         identity=identity,

@@ -82,6 +82,21 @@ def matches(selection: Selection, facts: Mapping[str, str]) -> bool:
             assert_never(selection)
 
 
+def names(selection: Selection) -> frozenset[str]:
+    """What it asks for: facts and labels."""
+    match selection:
+        case Everyone():
+            return frozenset()
+        case Comparison(name=name):
+            return frozenset({name})
+        case Not(part=part):
+            return names(part)
+        case Both(left=left, right=right) | Either(left=left, right=right):
+            return names(left) | names(right)
+        case _:
+            assert_never(selection)
+
+
 def _compare(known: str, comparison: Comparison) -> bool:
     value = comparison.value
     match comparison.operator:

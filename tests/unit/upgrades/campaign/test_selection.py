@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ocppsec.upgrades.campaign.selection import BadSelection, matches, parse, version
+from ocppsec.upgrades.campaign.selection import BadSelection, matches, names, parse, version
 
 STATION = {"identity": "DE-7", "site": "de-munich", "observed": "1", "firmware": "2.10.1", "model": "Fast 50"}
 
@@ -70,3 +70,9 @@ def test_versions():
     shuffled = ["2.10", "2.1", "10", "v2.9", "2.1rc2", "1", "2.1.1", "2.1rc1"]
     assert sorted(shuffled, key=version) == ordered
     assert version("2.1") == version("V2.1.0")
+
+
+def test_names():
+    """What a selection asks for can be held against what there is."""
+    assert names(parse("not (site=a and observed>1) or line!=7")) == {"site", "observed", "line"}
+    assert names(parse("all")) == frozenset()
