@@ -87,8 +87,9 @@ class Carried(ABC):
         return failed(f"was away for {self._time}, and nothing could be done")
 
     # -- what a campaign asks ---------------------------------------------------------------------------
+    @abstractmethod
     def check(self) -> None:
-        """Raises `BadInput`."""
+        """As `Doing.check`."""
 
     def busy(self) -> Container[str]:
         return self._fleet.upgrading

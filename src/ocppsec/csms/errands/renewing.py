@@ -13,6 +13,9 @@ _PAGE: Final = 1000
 
 
 class Renewing(Carried):
+    def check(self) -> None:
+        """Everything that can be wrong shows with the stations."""
+
     async def objections(self, stations: Sequence[Station]) -> Mapping[str, str]:
         with_one = await self._certified(stations)
         return {

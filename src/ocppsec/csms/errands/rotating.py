@@ -40,6 +40,9 @@ def what_next(notes: Notes, marks: Sequence[str], *, came: bool, may_hang_up: bo
 
 
 class Rotating(Carried):
+    def check(self) -> None:
+        """Everything that can be wrong shows with the stations."""
+
     async def objections(self, stations: Sequence[Station]) -> Mapping[str, str]:
         found = {}
         for station in stations:
