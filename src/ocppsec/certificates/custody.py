@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ocppsec.certificates.key_place import SCHEME, KeyPlace, new_label
-from ocppsec.certificates.keys import KeyFamily, KeyUnusable, PrivateKey, load_key, new_key, save_key
+from ocppsec.certificates.keys import (
+    KeyFamily,
+    KeyUnusable,
+    PrivateKey,
+    check_new_passphrase,
+    load_key,
+    new_key,
+    save_key,
+)
 from ocppsec.certificates.safekeeping import PRIVATE_FILE, require_private, write_file
 from ocppsec.certificates.tokens import Tokens
 
@@ -59,12 +67,13 @@ class Custody:
         return key
 
     def key_or_new(self, path: Path, name: str) -> PrivateKey | None:
-        """As `key`, but made when there is none: in a token under a label with *name*.
+        """As `key`, but made when there is none, raising `ShortPassphrase`: in a token under a label with *name*.
 
         The place is written before the key is made, so whatever a kill leaves behind, the next call completes.
         """
         if not path.exists():
             if self.token is None:
+                check_new_passphrase(self.passphrase)
                 key = new_key(self.family)
                 save_key(path, key, self.passphrase)
                 return key

@@ -50,6 +50,22 @@ class KeyUnusable(Exception):  # noqa: N818  what it is, not what went wrong in 
     """A key file cannot be used; the message names the file, the reason and what to do."""
 
 
+SHORTEST_PASSPHRASE = 12
+
+
+class ShortPassphrase(KeyUnusable):
+    """Of a new passphrase; what lies encrypted under a short one is read as ever."""
+
+
+def check_new_passphrase(passphrase: bytes | None) -> None:
+    """Raises `ShortPassphrase`: who has copied a file can try without end, so few characters are none."""
+    length = SHORTEST_PASSPHRASE if passphrase is None else len(passphrase.decode("utf-8", "replace"))
+    if length < SHORTEST_PASSPHRASE:
+        raise ShortPassphrase(
+            f"a new passphrase has at least {SHORTEST_PASSPHRASE} characters, this one has {length}"
+        )
+
+
 def new_key(family: KeyFamily) -> PrivateKey:
     """A new key from the system's random numbers.  RSA takes tenths of a second and more."""
     match family:

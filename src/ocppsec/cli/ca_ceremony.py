@@ -7,12 +7,17 @@ what touches keys waits until none does.
 from enum import StrEnum
 from pathlib import Path
 
+from cryptography.x509.oid import NameOID
+
 from ocppsec.certificates.authority_directory import (
     ISSUERS,
     ROOT_ALONE,
 )
 from ocppsec.certificates.custody import Elsewhere, keep_elsewhere, place_in
+from ocppsec.certificates.facts import names
+from ocppsec.certificates.keys import ShortPassphrase, check_new_passphrase
 from ocppsec.certificates.passphrase import Passphrases, change_passphrase
+from ocppsec.certificates.pem import read_certificates
 from ocppsec.certificates.safekeeping import (
     PUBLIC_FILE,
     alone_in,
@@ -35,6 +40,7 @@ from ocppsec.cli.ca_place import (
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_json
 from ocppsec.cli.state import held, prepare
+from ocppsec.upgrades.counted import counted
 
 
 class Root(StrEnum):
@@ -60,6 +66,8 @@ def init(
     with told(), held(place.directory):
         make_private_directory(place.ca)
         with alone_in(place.ca):
+            if organization is not None:
+                _check_name(place, organization)
             _init(place, root)
     show(pem=False, as_json=as_json, state=place.directory)
     if root is Root.ELSEWHERE and not as_json:
@@ -114,10 +122,39 @@ def passphrase(
         new = None if new_file is None else read(new_file).rstrip(b"\r\n")
         if new == b"":
             raise Failure(f"{new_file} is empty", code=ExitCode.USAGE)
+        _check_length(new, new_file)
         changed = change_passphrase(place.directory, Passphrases(old=place.custody.passphrase, new=new))
     if as_json:
         print_json({"changed": [str(path) for path in changed]})
         return
-    print(f"{len(changed)} key files changed")
+    print(f"{counted(len(changed), 'key file')} changed")
     then = "start the server without" if to_clear else "give the server the new passphrase"
     print(f"Next: {then} (OCPPSEC_CA__PASSPHRASE_FILE), and see that it starts")
+
+
+def _check_length(passphrase: bytes | None, file: Path | None) -> None:
+    try:
+        check_new_passphrase(passphrase)
+    except ShortPassphrase as error:
+        raise Failure(
+            f"{file} holds no passphrase for a CA's keys: {error}",
+            why="who copies the files can try every short one",
+            next="openssl rand -base64 24 makes one",
+            code=ExitCode.USAGE,
+        ) from error
+
+
+def _check_name(place: Place, organization: str) -> None:
+    """An authority keeps its name: it is in its certificates."""
+    present = place.ca / "root.pem"
+    if not present.exists():
+        return
+    (root, *_) = read_certificates(read(present))
+    own = names(root.subject, NameOID.ORGANIZATION_NAME)
+    if organization not in own:
+        raise Failure(
+            f"{place.ca} holds the certificate authority of {', '.join(own) or 'nobody'}, not of {organization}",
+            why="the name is in its certificates; they were made with it and are not changed",
+            next="leave --organization out to keep it; another authority needs another --state DIR",
+            code=ExitCode.NOT_ALLOWED,
+        )

@@ -15,7 +15,7 @@ def ca(tmp_path, now):
     directory = tmp_path / "ca"
     directory.mkdir(mode=0o700)
     made = AuthorityDirectory(
-        directory, custody=Custody(passphrase=b"secret"), now=now, serials=x509.random_serial_number
+        directory, custody=Custody(passphrase=b"correct horse"), now=now, serials=x509.random_serial_number
     )
     made.load_or_create("Example CSO")
     return directory

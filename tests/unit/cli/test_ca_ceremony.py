@@ -234,6 +234,43 @@ def test_an_empty_passphrase_is_none(here, tmp_path):
             ceremony.passphrase(new_file=new_file, to_clear=to_clear, config=None, as_json=False, state=here)
 
 
+@pytest.mark.parametrize("new", ["x", "correct-hor", "ü" * 11])
+def test_a_short_passphrase_is_refused(here, tmp_path, new, capsys, monkeypatch):
+    """Nothing is written under it: not by the change, and not where keys are made."""
+    init(here)
+    (tmp_path / "short").write_text(f"{new}\n")
+    with pytest.raises(Failure, match="at least 12 characters") as refused:
+        change(here, tmp_path / "short")
+    assert refused.value.code == ExitCode.USAGE
+    assert new not in refused.value.tell() or new == "x"
+    assert shown(here, capsys)["root"]["key"].endswith("in clear")
+    monkeypatch.setenv("OCPPSEC_CA__PASSPHRASE_FILE", str(tmp_path / "short"))
+    with pytest.raises(Failure, match="cannot be used") as refused:
+        init(tmp_path / "other")
+    assert "at least 12 characters" in refused.value.why
+    assert not list((tmp_path / "other" / "ca").glob("*.key"))
+    monkeypatch.delenv("OCPPSEC_CA__PASSPHRASE_FILE")
+    (tmp_path / "short").write_text("ü" * 12)
+    change(here, tmp_path / "short")
+
+
+def test_an_authority_keeps_its_name(here, capsys):
+    """Another one is refused and not passed over; the same one, or none, changes nothing."""
+    init(here)
+    before = shown(here, capsys)
+    with pytest.raises(Failure, match="of Example CSO, not of Other") as refused:
+        ceremony.init(
+            root=Root.HERE, key_family=None, organization="Other", config=None, as_json=True, state=here
+        )
+    assert refused.value.code == ExitCode.NOT_ALLOWED
+    assert "--state DIR" in refused.value.next
+    for same in ("Example CSO", None):
+        ceremony.init(
+            root=Root.HERE, key_family=None, organization=same, config=None, as_json=True, state=here
+        )
+    assert shown(here, capsys) == before
+
+
 def test_a_wrong_pin_is_told(here, tmp_path):
     """By the command itself, as a process: one error with what to correct, no traceback, no PIN."""
     pytest.importorskip("pkcs11", reason="needs python-pkcs11")
