@@ -11,7 +11,7 @@ def main() -> None:
     from ocppsec.cli.app import app
     from ocppsec.cli.failure import guarded
 
-    sys.exit(guarded(app))
+    sys.exit(guarded(app, as_json="--json" in sys.argv[1:]))
 
 
 __all__ = ["main"]

@@ -51,6 +51,13 @@ class Failure(Exception):  # noqa: N818  ends a command; caught once, at the rim
         return "\n".join(lines)
 
 
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, in words."""
+    return (
+        "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+    )
+
+
 def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
     """Run *command*; gives the exit code.
 
@@ -76,13 +83,16 @@ def guarded(command: Callable[[], object], *, as_json: bool = False) -> int:
 
 def _ungrouped(command: Callable[[], object]) -> None:
     """Run *command*; what a task group wrapped although it was alone is raised by itself."""
+    alone: BaseException
     try:
         command()
+        return
     except BaseExceptionGroup as group:
-        alone: BaseException = group
-        while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
-            alone = alone.exceptions[0]
-        raise alone from None
+        alone = group
+    while isinstance(alone, BaseExceptionGroup) and len(alone.exceptions) == 1:
+        alone = alone.exceptions[0]
+    # Not in the handler: the group would become the context of what is in it, and who follows both never ends.
+    raise alone from None
 
 
 def full_disk(error: BaseException) -> Failure | None:
@@ -125,17 +135,19 @@ def describe(error: BaseException) -> str:
     return "\n".join([*lines, *_described(error)]) + "\n"
 
 
-def _described(error: BaseException) -> list[str]:
+def _described(error: BaseException, told: frozenset[int] = frozenset()) -> list[str]:
+    """Each one once: exceptions may lead back to each other."""
     lines: list[str] = []
     link: BaseException | None = error
-    while link is not None:
+    while link is not None and id(link) not in told:
+        told |= {id(link)}
         lines.append(f"{type(link).__module__}.{type(link).__qualname__}: {without_long_words(str(link))}")
         lines += [
             f"  {frame.filename}:{frame.lineno} in {frame.name}"
             for frame in traceback.extract_tb(link.__traceback__)
         ]
         for member in link.exceptions if isinstance(link, BaseExceptionGroup) else ():
-            lines += [f"  | {line}" for line in _described(member)]
+            lines += [f"  | {line}" for line in _described(member, told)]
         link = link.__cause__ or link.__context__
     return lines
 

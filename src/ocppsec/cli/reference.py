@@ -39,7 +39,10 @@ def _page(title: str, lines: Iterator[str]) -> str:
 # -- commands -----------------------------------------------------------------------------------------------
 def _commands() -> Iterator[str]:
     yield "Exit codes: 0 done, 1 failed, 2 usage, 3 not reachable, 4 not allowed, 5 not found, 6 timed out."
-    yield "Errors say on standard error what happened, why, and what to do next."
+    yield (
+        "Errors say on standard error what happened, why, and what to do next; with `--json` in its last line, as an"
+        " object of `error`, `why`, `next` and `exit_code`. What cannot be read as a command is always told as text."
+    )
     command = cast("Any", typer.main.get_command(app))
     yield from _command(command, "ocppsec", None)
 

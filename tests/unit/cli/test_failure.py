@@ -73,6 +73,24 @@ def test_a_bug_is_told_without_a_traceback(crashes, capsys):
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_a_bug_in_a_task_is_told_as_the_bug_it_is(crashes, capsys):
+    """Alone in its group it is told by itself; exceptions that lead back to each other have an end."""
+
+    def command():
+        try:
+            raise KeyError("first")
+        except KeyError as first:
+            second = ValueError("second")
+            first.__context__ = ExceptionGroup("tasks", [second])
+            second.__context__ = first
+            raise first.__context__ from None
+
+    assert guarded(command) == 1
+    assert "a bug in ocppsec: ValueError" in capsys.readouterr().err
+    (file,) = crashes.iterdir()
+    assert file.read_text().count("builtins.KeyError") == 1
+
+
 def test_no_place_for_the_file_is_no_second_crash(monkeypatch, tmp_path, capsys):
     """Where no crash file can be written, that is said."""
     (tmp_path / "file").write_text("")

@@ -32,7 +32,7 @@ def rotate_status(
     wait: Annotated[
         bool, typer.Option("--wait", help="Until nobody is in the way of the next phase.")
     ] = False,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait.")] = 600.0,
+    timeout: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait.")] = 600.0,
     json: Json = False,
     state: State = None,
 ) -> None:

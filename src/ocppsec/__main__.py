@@ -1,0 +1,3 @@
+from ocppsec.cli import main
+
+main()
