@@ -105,10 +105,12 @@ class Problem(Failure):
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         kind = str(body.get("type", "")).rpartition(":")[2]
+        what = str(body.get("detail") or body.get("title") or f"the server answered {status}")
+        found = "; ".join(map(_finding, body.get("errors", ())))
         super().__init__(
-            str(body.get("detail") or body.get("title") or f"the server answered {status}"),
-            why="; ".join(map(_finding, body.get("errors", ()))),
-            next=str(body.get("advice", "")),
+            "a value that was given is not acceptable" if found else what,
+            why=found,
+            next=str(body.get("advice") or ("--help says what the command takes" if found else "")),
             code=BY_PROBLEM.get(kind) or EXIT_CODES.get(status, ExitCode.FAILED),
         )
         self.kind = kind
@@ -132,6 +134,11 @@ def problem(response: httpx2.Response) -> Failure:
             why="another program listens at the address in api.json",
             next="restart the server",
             code=ExitCode.NOT_REACHABLE,
+        )
+    if body.get("type") == "about:blank" and response.status_code in (404, 405):
+        # A name with a slash in it: what is behind it was taken for something else.
+        return Failure(
+            "nothing has this name", next="look at the list of what there is", code=ExitCode.NOT_FOUND
         )
     return Problem(response.status_code, body)
 

@@ -12,12 +12,12 @@ from typing import Final
 
 import msgspec
 
-from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.failure import ExitCode, Failure, unreadable
 from ocppsec.cli.fleet_progress import Show, figures, most_frequent, progress
 from ocppsec.cli.output import printable
 from ocppsec.cli.serve import new_loop
 from ocppsec.cli.signals import end_on_signals
-from ocppsec.cli.sim import factory_certificate, pem_in, traits_of
+from ocppsec.cli.sim import csms_url, factory_certificate, pem_in, traits_of
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.station.fleet import Fleet, Kind
 from ocppsec.station.ledger import RIGHT, Report
@@ -59,7 +59,7 @@ class Wanted:
 def run(wanted: Wanted) -> None:
     members = members_of(wanted)
     kind = Kind(
-        url=wanted.url.rstrip("/"),
+        url=csms_url(wanted.url),
         profile=None if wanted.profile is None else SecurityProfile(wanted.profile),
         roots=tuple(pem_in(root) for root in wanted.roots),
         traits=replace(traits_of(wanted.organization, wanted.edition), meter_seconds=wanted.meter),
@@ -116,7 +116,7 @@ def _listed(wanted: Wanted) -> tuple[Member, ...]:
         members = read_members(wanted.passwords.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(
-            f"{wanted.passwords} cannot be read", why=type(error).__name__, code=ExitCode.USAGE
+            f"{wanted.passwords} cannot be read", why=unreadable(error), code=ExitCode.USAGE
         ) from error
     if wanted.count is not None and wanted.count > len(members):
         raise BadMembers(f"{wanted.passwords} has {len(members)} stations, not {wanted.count}")

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from ocppsec.cli.client import Api, Problem
-from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.failure import ExitCode, Failure, unreadable
 from ocppsec.cli.output import print_json, printable
 from ocppsec.cli.state import state_directory
 from ocppsec.station.members import BadMembers, Member, read_members
+from ocppsec.upgrades.counted import are
 
 _TELL_EVERY = 250
 _AT_ONCE = 16
@@ -26,7 +27,7 @@ def run(file: Path, *, profile: int, as_json: bool, state: Path | None) -> None:
     if as_json:
         print_json({"registered": registered, "already_registered": known})
         return
-    print(f"{registered} stations are registered")
+    print(f"{are(registered, 'station')} registered")
     if known:
         more = f" and {len(known) - 5} more" if len(known) > 5 else ""
         print(printable(f"{len(known)} were registered before: {', '.join(known[:5])}{more}"))
@@ -53,7 +54,7 @@ def members_in(file: Path) -> Sequence[Member]:
     try:
         members = read_members(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read", why=type(error).__name__, code=ExitCode.USAGE) from error
+        raise Failure(f"{file} cannot be read", why=unreadable(error), code=ExitCode.USAGE) from error
     except BadMembers as error:
         raise Failure(f"{file}: {error}", code=ExitCode.USAGE) from error
     without = [member.identity for member in members if member.password is None]

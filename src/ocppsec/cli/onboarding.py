@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ocppsec.cli.client import Api, Problem, onboarding_path, station_path
-from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.failure import ExitCode, Failure, unreadable
 from ocppsec.cli.output import print_facts, print_json, print_table, printable
 from ocppsec.cli.state import state_directory
 from ocppsec.cli.station import read_labels
 from ocppsec.upgrades.campaign.durations import BadDuration, seconds
+from ocppsec.upgrades.counted import are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,8 @@ def import_all(file: Path, terms: Terms, *, as_json: bool, state: Path | None) -
                 if problem.kind == "already-registered":
                     known.append(line.identity)
                     continue
-                # What was made up for those before would be known to nobody.
-                _tell_added(added, known, as_json=as_json)
+                if added:  # what was made up for those before would be known to nobody
+                    _tell_added(added, known, as_json=as_json)
                 raise Failure(
                     f"{line.identity} was refused: {problem.what}",
                     why=problem.why,
@@ -117,7 +118,8 @@ def _tell_added(added: Sequence[dict[str, Any]], known: Sequence[str], *, as_jso
     lines.writerows(
         (one["identity"], one["password"], one["serial_number"]) for one in added if one["password"]
     )
-    print(f"{len(added)} new stations are expected", file=sys.stderr)
+    if added or not known:
+        print(f"{are(len(added), 'new station')} expected", file=sys.stderr)
     if known:
         more = f" and {len(known) - 5} more" if len(known) > 5 else ""
         before = f"{len(known)} were registered before: {', '.join(known[:5])}{more}"
@@ -129,7 +131,7 @@ def read_lines(file: Path) -> list[Line]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read", why=type(error).__name__, code=ExitCode.USAGE) from error
+        raise Failure(f"{file} cannot be read", why=unreadable(error), code=ExitCode.USAGE) from error
     kept = [line if not line.lstrip().startswith("#") else "" for line in text.splitlines()]
     found: dict[str, Line] = {}
     for number, row in enumerate(csv.reader(kept), 1):

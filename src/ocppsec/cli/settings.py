@@ -8,6 +8,7 @@ values; the layers are ours because pydantic-settings neither remembers origins 
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,15 @@ class CsmsSection(Section):
     server_root: str | None = Field(default=None, min_length=1, description="PEM file with the root stations trust for it; our own root by default.")  # fmt: skip
     replace_factory_passwords: bool = Field(default=False, description="Give each station a new password behind its first BootNotification on profile 1 or 2.")  # fmt: skip
     loop: Literal["uvloop", "asyncio"] = Field(default="uvloop", description="Event loop.")
+
+    @field_validator("hostname")
+    @classmethod
+    def _can_be_in_a_url(cls, hostname: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9._:-]+", hostname) is None:
+            raise ValueError(
+                "a host name has letters, digits, hyphens and dots; others are written in punycode"
+            )
+        return hostname
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "CsmsSection":

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.failure import ExitCode, Failure, unreadable
 from ocppsec.cli.output import print_json, print_table, printable
 from ocppsec.cli.serve import new_loop
 from ocppsec.cli.signals import end_on_signals
@@ -41,7 +42,7 @@ def run(
     config = StationConfig(
         identity=identity,
         serial_number=serial or identity,
-        url=url.rstrip("/"),
+        url=csms_url(url),
         password=read_password(password_file, from_stdin=False),
         roots=tuple(pem_in(root) for root in roots),
         certificate=None if certificate is None else factory_certificate(certificate),
@@ -121,8 +122,20 @@ def factory_certificate(path: Path) -> FactoryCertificate:
     return FactoryCertificate(chain_pem=begin + chain, key_pem=key.encode("ascii"))
 
 
+def csms_url(url: str) -> str:
+    """As given, without a slash at its end."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise Failure(
+            f"{url} is no ws:// or wss:// URL",
+            next="ocppsec up says under which URLs it is reached",
+            code=ExitCode.USAGE,
+        )
+    return url.rstrip("/")
+
+
 def pem_in(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{path} cannot be read as PEM", why=str(error), code=ExitCode.USAGE) from error
+        raise Failure(f"{path} cannot be read as PEM", why=unreadable(error), code=ExitCode.USAGE) from error

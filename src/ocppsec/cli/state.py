@@ -155,6 +155,10 @@ def find_api(directory: Path) -> ApiAddress:
             next="run this command as that user",
             code=ExitCode.NOT_ALLOWED,
         ) from error
+    except NotADirectoryError as error:
+        raise Failure(
+            f"{directory} is a file, not a state directory", next="--state DIR", code=ExitCode.USAGE
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"{path} is damaged", next="restart the server; it writes the file anew") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiofastnet
-from picows import WSError, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse
+from picows import WSError, WSHandshakeError, WSInvalidURL, WSUpgradeRequest, WSUpgradeResponse
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
 from picows.url import WSParsedURL, parse_url
 
@@ -59,7 +59,10 @@ async def connect(
             options["server_hostname"] = server_hostname
     if source is not None:
         options["local_addr"] = (source, 0)
-    parsed = parse_url(url)
+    try:
+        parsed = parse_url(url)
+    except WSInvalidURL as error:  # a CSMS may have set it (SetNetworkProfile)
+        raise ConnectFailed("tcp", str(error)) from error
     protocol = make_protocol(listener, limits, url=parsed, headers=sent, timeout=timeout)
     try:
         async with asyncio.timeout(timeout):

@@ -98,3 +98,15 @@ def test_a_value_that_is_refused_is_named(tmp_path):
     with pytest.raises(Failure) as caught:
         api.get("/stations")
     assert caught.value.why == "way: Input should be 'listed'; no JSON"
+    assert "not acceptable" in caught.value.what
+    assert "--help" in caught.value.next
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_name_with_a_slash_is_nobodys(tmp_path, status):
+    """What stands behind the slash was taken for something that can be asked; nobody has that name."""
+    body = {"type": "about:blank", "title": "Method Not Allowed"}
+    api = api_that(lambda _: httpx2.Response(status, content=json.dumps(body)), tmp_path)
+    with pytest.raises(Failure, match="nothing has this name") as caught:
+        api.get("/campaigns/../x")
+    assert caught.value.code == 5

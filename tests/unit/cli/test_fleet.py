@@ -7,7 +7,7 @@ from ocppsec.cli.client import Api
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.fleet import Wanted, in_words, make_room_for, members_of
 from ocppsec.cli.importing import members_in, register
-from ocppsec.cli.sim import factory_certificate, show_manners, traits_of
+from ocppsec.cli.sim import csms_url, factory_certificate, show_manners, traits_of
 from ocppsec.cli.state import ApiAddress
 from ocppsec.station import happenings as told
 from ocppsec.station.ledger import Ledger
@@ -84,6 +84,15 @@ def test_options_that_do_not_fit_are_usage(file, changes, words):
     with pytest.raises(Failure, match=words) as failure:
         members_of(wanted(passwords=file, **changes))
     assert failure.value.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("url", ["nope", "http://csms.example/ocpp", "ws:///ocpp"])
+def test_a_url_that_is_none_is_usage(url):
+    """Before anything is dialled."""
+    with pytest.raises(Failure, match="is no ws:// or wss:// URL") as failure:
+        csms_url(url)
+    assert failure.value.code == ExitCode.USAGE
+    assert csms_url("wss://csms.example/ocpp/") == "wss://csms.example/ocpp"
 
 
 def test_a_missing_file_is_usage(tmp_path):

@@ -150,6 +150,8 @@ def test_a_refused_secret_is_not_repeated(toml, text, environ):
         pytest.param("[csms]\nws_port = 65536", id="port-too-high"),
         pytest.param('[csms]\nws_port = "x"', id="port-no-number"),
         pytest.param('[csms]\nhostname = ""', id="no-hostname"),
+        pytest.param('[csms]\nhostname = "a b"', id="a-hostname-with-a-space"),
+        pytest.param('[csms]\nhostname = "csms.example/ocpp"', id="a-hostname-with-a-path"),
         pytest.param('[log]\nlevel = "loud"', id="no-such-level"),
         pytest.param("csms = 1", id="section-no-table"),
         pytest.param("doors = 1", id="doors-no-list"),

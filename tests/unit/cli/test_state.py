@@ -95,6 +95,14 @@ def test_without_a_server_the_next_step_is_named(tmp_path):
     assert caught.value.next == f"start it with: ocppsec up --state {tmp_path}"
 
 
+def test_a_file_is_no_state_directory(tmp_path):
+    """It is said, as a usage error."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match="is a file, not a state directory") as caught:
+        find_api(tmp_path / "file")
+    assert caught.value.code == ExitCode.USAGE
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"url": "x"}', "\xff"])
 def test_a_damaged_api_file_is_said(tmp_path, text):
     """Whatever is in it, the answer is words."""

@@ -23,6 +23,13 @@ def test_a_reason_for_every_failed_handshake(error, says):
     assert says in tls_reason(error)
 
 
+@pytest.mark.parametrize("url", ["nope/X", "http://csms.example/X"])
+async def test_a_url_that_is_none_is_a_failed_connection(url):
+    """It may be one that a CSMS has put into a slot: the station goes on to its next one."""
+    with pytest.raises(ConnectFailed, match="isn't a valid URL"):
+        await connect(url, None, new_id=str, timeout=5)
+
+
 async def test_from_an_address_of_choice():
     """A machine with several addresses connects from the one it is told to."""
     seen = []
