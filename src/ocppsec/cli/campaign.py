@@ -16,6 +16,7 @@ from ocppsec.cli.client import Api, campaign_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_facts, print_json, print_table, printable
 from ocppsec.cli.state import state_directory
+from ocppsec.upgrades.counted import counted
 
 POLL = 0.5
 STANDING_STILL = frozenset({"paused", "stopped", "waiting"})
@@ -113,7 +114,9 @@ def plan(body: dict[str, Any], *, as_json: bool, state: Path | None, ask: bool =
     for kind, note in planned["known"].items():
         print(printable(f"{kind}: {note}"))
     can = sum(one["can"] for one in stations)
-    print(f"{len(stations)} stations chosen: {can} can be {planned['goal']}, {len(stations) - can} not")
+    print(
+        f"{counted(len(stations), 'station')} chosen: {can} can be {planned['goal']}, {len(stations) - can} not"
+    )
     phases = ", then ".join(str(end) for end in planned["phases"])
     print(f"phases: {phases} stations; nothing was changed")
 

@@ -18,6 +18,7 @@ from ocppsec.cli.failure import Failure
 from ocppsec.cli.output import print_json, printable
 from ocppsec.cli.state import state_directory
 from ocppsec.observability.security_log import Broken, Intact, verify
+from ocppsec.upgrades.counted import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,9 @@ def about_server(directory: Path) -> Iterable[Finding]:
     try:
         with Api.find(directory) as api:
             doors = api.get("/doors")["doors"]
-            yield Finding(about="server", verdict="right", said=f"it answers, with {len(doors)} doors open")
+            yield Finding(
+                about="server", verdict="right", said=f"it answers, with {counted(len(doors), 'door')} open"
+            )
             yield about_expiry(api.get("/expiry"))
             yield about_allowances(api.get("/expired-certificate-allowances")["allowances"])
     except Failure as failure:
@@ -142,7 +145,11 @@ def about_expiry(seen: Mapping[str, Any]) -> Finding:
     about = "station certificates"
     first = seen["first"].get("station")
     waiting = seen["requests_waiting"]
-    waits = f"; {waiting} requests wait for a person (ocppsec csr list --in waiting)" if waiting else ""
+    waits = (
+        f"; {counted(waiting, 'request')} {'waits' if waiting == 1 else 'wait'} for a person (ocppsec csr list --in waiting)"
+        if waiting
+        else ""
+    )
     if first is None:
         return Finding(about=about, verdict="right", said=f"there is none in force{waits}")
     ends = first[:16].replace("T", " ")
@@ -150,7 +157,7 @@ def about_expiry(seen: Mapping[str, Any]) -> Finding:
         return Finding(
             about=about,
             verdict="wrong",
-            said=f"{seen['late']} stations near the end of theirs without a new one; the first ends {ends}{waits}",
+            said=f"{counted(seen['late'], 'station')} near the end of theirs without a new one; the first ends {ends}{waits}",
             next="ocppsec cert list --expires-in 30d tells where each renewal stands",
         )
     return Finding(about=about, verdict="right", said=f"the first to end ends {ends}{waits}")

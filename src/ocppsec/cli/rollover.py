@@ -8,6 +8,7 @@ from ocppsec.cli.client import Api, station_path
 from ocppsec.cli.failure import ExitCode, Failure
 from ocppsec.cli.output import print_facts, print_json, print_table
 from ocppsec.cli.state import state_directory
+from ocppsec.upgrades.counted import are
 from ocppsec.upgrades.rollover.phases import Phase
 
 _CURRENT = "/ca/rollovers/current"
@@ -79,7 +80,7 @@ def status(*, everybody: bool, wait: bool, timeout: float, as_json: bool, state:
             break
         if time.monotonic() >= until:
             raise Failure(
-                f"after {timeout:g} s {rollover['in_the_way']} stations are still in the way",
+                f"after {timeout:g} s {are(rollover['in_the_way'], 'station')} still in the way",
                 why=f"the rollover stands at {rollover['phase']}",
                 next="ocppsec ca rotate status",
                 code=ExitCode.TIMED_OUT,

@@ -50,6 +50,7 @@ from ocppsec.upgrades.campaign.states import (
     encode_member,
     encode_run,
 )
+from ocppsec.upgrades.counted import counted
 from ocppsec.upgrades.states import UnreadableState
 
 LOOK_SECONDS = 0.5
@@ -127,7 +128,7 @@ class Campaigner:
         members = [
             one for one in planned.members if not plan.continuous or one.status is MemberStatus.PENDING
         ]
-        line = CampaignLine(at=now, what="begun", detail=f"{len(members)} stations: {plan.select}")
+        line = CampaignLine(at=now, what="begun", detail=f"{counted(len(members), 'station')}: {plan.select}")
         async with self._lock:
             kept = await self._fleet.store.begin_campaign(campaign, [_row(one) for one in members], [line])
             doing = doing_of(self._fleet, plan, emit=self._emit, now=self._now)

@@ -38,7 +38,7 @@ class PlannedStation:
     reason: str
     """Why it cannot, or need not; empty when it can."""
     note: str
-    """What may go wrong: it is away, or others of its kind have failed."""
+    """What may go wrong or take long: it is away or charging, or others of its kind have failed."""
     phase: int | None
     """Counted from 1, as far as those that come first are there; None when it has no turn."""
 
@@ -68,7 +68,14 @@ async def dry_run(fleet: Fleet, plan: CampaignPlan, doing: Doing, connected: Cal
     failures = await _failures_by_kind(store, plan.kind)
     by_identity = {station.identity: station for station in chosen}
     rows = tuple(
-        _row(member, by_identity[member.identity], connected(member.identity), ends, failures)
+        _row(
+            member,
+            by_identity[member.identity],
+            connected(member.identity),
+            ends,
+            failures,
+            charging=plan.charging == "wait" and fleet.charging(member.identity) is True,
+        )
         for member in members
     )
     known = await _known(store, chosen) if plan.kind is Kind.RAISE else {}
@@ -156,6 +163,8 @@ def _row(
     connected: bool,
     ends: Sequence[int],
     failures: Mapping[str, Counter[str]],
+    *,
+    charging: bool,
 ) -> PlannedStation:
     can = member.status is not MemberStatus.SKIPPED
     return PlannedStation(
@@ -166,17 +175,26 @@ def _row(
         connected=connected,
         can=can,
         reason=member.reason,
-        note=_note(member.kind, station, connected, failures) if can else "",
+        note=_note(member.kind, station, connected, failures, charging=charging) if can else "",
         phase=next(number for number, end in enumerate(ends, 1) if member.position < end) if can else None,
     )
 
 
-def _note(kind: str, station: Station, connected: bool, failures: Mapping[str, Counter[str]]) -> str:
+def _note(
+    kind: str,
+    station: Station,
+    connected: bool,
+    failures: Mapping[str, Counter[str]],
+    *,
+    charging: bool,
+) -> str:
     found = []
     if station.observed is None:
         found.append("has never connected")
     elif not connected:
         found.append("is away now")
+    elif charging:
+        found.append("is charging now: its turn comes when that has ended")
     if kind and (earlier := failures.get(kind)):
         reason, _ = earlier.most_common(1)[0]
         found.append(f"{earlier.total()} of this kind failed before: {reason}")

@@ -10,6 +10,7 @@ from ocppsec.certificates.pem import write_chain
 from ocppsec.csms.root_carrier import RootCarrier
 from ocppsec.csms.trust import ALGORITHMS
 from ocppsec.registry.records import Rollover
+from ocppsec.upgrades.counted import are
 from ocppsec.upgrades.plan import RootHash
 from ocppsec.upgrades.rollover import phases
 from ocppsec.upgrades.rollover.phases import Obstacle, Operation, Phase, Standing
@@ -101,7 +102,7 @@ _MOST_TOLD = 20
 def in_the_way(phase: Phase, found: Sequence[Obstacle]) -> str:
     told = "; ".join(f"{obstacle.identity}: {obstacle.reason}" for obstacle in found[:_MOST_TOLD])
     more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-    stations = "one station is" if len(found) == 1 else f"{len(found)} stations are"
+    stations = are(len(found), "station")
     return f"{stations} in the way of {phase}: {told}{more}"
 
 

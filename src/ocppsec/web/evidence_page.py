@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final
 
+from ocppsec.upgrades.counted import counted
+
 _STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
@@ -53,7 +55,7 @@ def _campaign(evidence: dict[str, Any]) -> str:
     total = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
     parts = [
         _facts(campaign),
-        f"<p>{len(stations)} stations: {escape(total)}.</p>",
+        f"<p>{counted(len(stations), 'station')}: {escape(total)}.</p>",
         "<h2>History</h2>",
         _table(("at", "what", "detail"), evidence["history"]),
         "<h2>Stations</h2>",

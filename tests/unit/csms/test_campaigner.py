@@ -295,7 +295,9 @@ async def test_came_after_all(fleet):
     assert (await statuses(fleet, campaign))[lost] == "lost"
     fleet.connected[lost] = 2
     await look(fleet, campaigner)
-    assert (await statuses(fleet, campaign))[lost] == "lost", "it may have reconnected only: no boot is proved"
+    assert (await statuses(fleet, campaign))[lost] == "lost", (
+        "it may have reconnected only: no boot is proved"
+    )
     await fleet.store.raise_floor(lost, SecurityProfile.TLS_BASIC)
     await look(fleet, campaigner)
 
@@ -405,6 +407,7 @@ async def test_plan(fleet):
     await fleet.end(fleet.begun[0], REFUSED)
     await look(fleet, campaigner)
     del fleet.connected["CP2"]
+    fleet.charges["CP1"] = True
     before = await fleet.store.campaigns()
     phases = [{"stations": 1}, {"percent": 100}]
     planned = await campaigner.plan(read_plan(PLAN | {"select": "site=de", "phases": phases}))
@@ -415,6 +418,7 @@ async def test_plan(fleet):
     assert rows["CP3"].reason == "is on profile 2 already"
     assert "profile 0" in rows["CP5"].reason
     assert rows["CP2"].note == "is away now; 1 of this kind failed before: refused"
+    assert rows["CP1"].note.startswith("is charging now: its turn comes when that has ended")
     assert [rows[identity].phase for identity in sorted(rows)] == [1, 2, None, None]
     assert planned.phases == (1, 2)
     assert await fleet.store.campaigns() == before

@@ -38,6 +38,7 @@ from ocppsec.upgrades.campaign.happenings import (
 from ocppsec.upgrades.campaign.looking import ACTIVE, look, waited_in_vain
 from ocppsec.upgrades.campaign.roster import Roster
 from ocppsec.upgrades.campaign.states import ENDED, UNDER_WAY, CampaignStatus, MemberStatus, Run
+from ocppsec.upgrades.counted import are
 
 BUSY_PAUSE = 30.0
 _NAMED = 5
@@ -222,4 +223,4 @@ def _retry(course: Course) -> None:
         )
     if chosen or course.run.status in (CampaignStatus.PAUSED, CampaignStatus.STOPPED):
         course.run = replace(course.run, soaking_since=None)
-        _go_on(course, f"{len(chosen)} stations are tried again")
+        _go_on(course, f"{are(len(chosen), 'station')} tried again")

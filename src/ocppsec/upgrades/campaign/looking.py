@@ -17,6 +17,12 @@ from ocppsec.upgrades.campaign.window import is_open
 
 _PENDING: Final = frozenset({MemberStatus.PENDING})
 _CHARGING: Final = "charging"
+_UNTIL: Final = {
+    "away": "it connects",
+    "busy with another change": "that has ended",
+    _CHARGING: "its transaction has ended",
+}
+"""What a station is waited for, by what it is meanwhile."""
 RETURN: Final = 600.0
 """Seconds for a station to come back after an outage of ours."""
 MOST_PASSED_OVER: Final = 300
@@ -178,8 +184,10 @@ class _Beginning:
             limit, RETURN
         ):
             waited_in_vain(self._course, member, why)
-        elif member.waiting_since is None or member.reason != why:
-            self._course.set(member.identity, _PENDING, waiting_since=since, reason=why)
+            return
+        reason = f"{why}: waited for until {_UNTIL[why]}"
+        if member.waiting_since is None or member.reason != reason:
+            self._course.set(member.identity, _PENDING, waiting_since=since, reason=reason)
 
     def _seconds_since(self, moment: datetime | None) -> float:
         return math.inf if moment is None else (self._course.now - moment).total_seconds()

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ocppsec.upgrades.campaign.happenings import Note
 from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus, Run
 from ocppsec.upgrades.campaign.totals import Totals
+from ocppsec.upgrades.counted import are, counted
 
 
 def quota(run: Run, totals: Totals) -> int:
@@ -39,16 +40,18 @@ def advance(run: Run, totals: Totals, now: datetime) -> tuple[Run, Note] | None:
         return None
     if run.phase + 1 == len(run.plan.phases):
         ended = replace(run, status=CampaignStatus.DONE, reason="")
-        return ended, Note(
-            CampaignStatus.DONE, f"{totals.by_status[MemberStatus.DONE]} stations are where they should be"
-        )
+        done = totals.by_status[MemberStatus.DONE]
+        where = f"where {'they' if done > 1 else 'it'} should be"
+        return ended, Note(CampaignStatus.DONE, f"{are(done, 'station')} {where}")
     if phase.gate == "person" and not run.approved:
         reason = f"phase {_name(run)} is through; a person has to open the next"
         return replace(run, status=CampaignStatus.WAITING, reason=reason), Note(
             CampaignStatus.WAITING, reason
         )
     following = replace(run, phase=run.phase + 1, soaking_since=None, approved=False, phase_base=totals.ended)
-    return following, Note("phase", f"{_name(following)}: {quota(following, totals)} stations in all")
+    return following, Note(
+        "phase", f"{_name(following)}: {counted(quota(following, totals), 'station')} in all"
+    )
 
 
 def _through(run: Run, totals: Totals) -> bool:

@@ -43,7 +43,7 @@ class MemberStatus(StrEnum):
     LOST = "lost"
     """Failed, and did not come back: lost contact."""
     AWAY = "away"
-    """Was not there, busy or charging for as long as it was waited for; nothing was begun."""
+    """Was not there, busy or charging for as long as it was waited for, the reason says which; nothing was begun."""
     SKIPPED = "skipped"
     """Cannot be helped, or needs not."""
 

@@ -604,7 +604,7 @@ def test_not_while_charging():
     campaign.charging = {"CP0"}
 
     assert campaign.look() == ["CP1"]
-    assert campaign.members["CP0"].reason == "charging"
+    assert campaign.members["CP0"].reason == "charging: waited for until its transaction has ended"
     campaign.charging = set()
     assert campaign.look(1) == ["CP0"]
 
