@@ -12,7 +12,7 @@ from ocppsec.certificates.issue import IssueFailed
 from ocppsec.certificates.keys import KeyUnusable
 from ocppsec.certificates.safekeeping import TooOpen
 from ocppsec.certificates.tokens import Tokens
-from ocppsec.cli.failure import ExitCode, Failure
+from ocppsec.cli.failure import ExitCode, Failure, full_disk
 from ocppsec.cli.manufacturers import manufacturers_of
 from ocppsec.cli.settings import Settings
 from ocppsec.csms.configuration import Configuration
@@ -180,7 +180,7 @@ async def _start(csms: Csms, directory: Path) -> None:
             "others can read what must be secret", why=str(error), code=ExitCode.NOT_ALLOWED
         ) from error
     except OSError as error:
-        raise unopened("a door", error) from error
+        raise full_disk(error) or unopened("a door", error) from error
 
 
 def unopened(what: str, error: OSError) -> Failure:

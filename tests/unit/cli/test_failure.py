@@ -1,10 +1,13 @@
 """How commands end badly."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from ocppsec.cli import assemble
 from ocppsec.cli.failure import ExitCode, Failure, describe, guarded, without_long_words
 
 PASSWORD = "Kx8-p@ssw0rd.2024+abc"
@@ -178,3 +181,25 @@ def test_every_member_of_a_group_is_described():
     assert "ValueError" in told
     assert "KeyError" in told
     assert PASSWORD not in told
+
+
+class CannotStart:
+    def __init__(self, number):
+        self._number = number
+
+    async def start(self):
+        raise OSError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        pytest.param(errno.ENOSPC, "the disk is full", id="full"),
+        pytest.param(errno.EDQUOT, "the disk quota is used up", id="quota"),
+        pytest.param(errno.EADDRINUSE, "a door cannot be opened", id="a port in use"),
+    ],
+)
+async def test_a_csms_that_cannot_start_says_what_is_in_the_way(number, said, tmp_path):
+    """A file that cannot be written at the start is no door that cannot be opened."""
+    with pytest.raises(Failure, match=said):
+        await assemble._start(CannotStart(number), tmp_path)
