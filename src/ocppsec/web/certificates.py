@@ -108,6 +108,13 @@ class RevocationList(Shown):
 
 def certificates(csms: Csms) -> APIRouter:
     router = APIRouter(tags=["certificates"])
+    for part in (_ledger, _renewals, _authorities):
+        router.include_router(part(csms))
+    return router
+
+
+def _ledger(csms: Csms) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/certificates")
     async def list_certificates(
@@ -153,6 +160,12 @@ def certificates(csms: Csms) -> APIRouter:
         revoked = await csms.certificates.revoke(name, body.reason)
         return Revocation(certificate=_shown(csms, revoked.record), connections_closed=revoked.closed)
 
+    return router
+
+
+def _renewals(csms: Csms) -> APIRouter:
+    router = APIRouter()
+
     @router.post("/stations/{identity}/renewals", status_code=202)
     async def renew(identity: str) -> Renewal:
         """Renew a station's certificate now, due or not; one that is stuck is tried again at once."""
@@ -170,10 +183,16 @@ def certificates(csms: Csms) -> APIRouter:
         """What ends when: the first of each kind of certificate, and how many of stations end soon."""
         return ExpirySeen.model_validate(await csms.expiry.look())
 
+    return router
+
+
+def _authorities(csms: Csms) -> APIRouter:
+    router = APIRouter()
+
     @router.get("/ca/certificates")
     async def list_authorities() -> AuthorityCertificates:
         """The root and the two CAs under it: one issues to stations, one to the CSMS itself."""
-        return AuthorityCertificates(certificates=_authorities(csms))
+        return AuthorityCertificates(certificates=_of_the_ca(csms))
 
     @router.get("/ca/crl")
     async def show_crl() -> RevocationList:
@@ -207,7 +226,7 @@ def _shown(csms: Csms, record: CertificateRecord) -> Certificate:
 _FACTS = tuple(name for name in Certificate.model_fields if name not in {"standing", "renewal"})
 
 
-def _authorities(csms: Csms) -> list[AuthorityCertificate]:
+def _of_the_ca(csms: Csms) -> list[AuthorityCertificate]:
     hierarchy = csms.authority.hierarchy
     named = (("root", hierarchy.root), ("stations", hierarchy.stations), ("servers", hierarchy.servers))
     return [

@@ -80,6 +80,13 @@ class AllowanceList(Shown):
 
 def onboarding(csms: Csms) -> APIRouter:
     router = APIRouter(tags=["onboarding"])
+    for part in (_expected, _allowances):
+        router.include_router(part(csms))
+    return router
+
+
+def _expected(csms: Csms) -> APIRouter:
+    router = APIRouter()
 
     @router.post("/onboarding", status_code=201)
     async def add(body: NewExpectation, response: Response) -> AddedExpectation:
@@ -126,6 +133,12 @@ def onboarding(csms: Csms) -> APIRouter:
         if not await csms.remove_station(identity):
             raise NotRegistered(identity)
         csms.onboarding.removed(identity)
+
+    return router
+
+
+def _allowances(csms: Csms) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/expired-certificate-allowances")
     async def list_open_allowances() -> AllowanceList:

@@ -107,17 +107,19 @@ class TrustPage(Shown):
 
 def rollover(csms: Csms) -> APIRouter:
     router = APIRouter(tags=["root rollover"])
+    for part in (_standing, _phases, _trusted):
+        router.include_router(part(csms))
+    return router
+
+
+def _standing(csms: Csms) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/ca/rollovers")
     async def list_rollovers(limit: Limit = 20) -> RolloverList:
         """Every replacement of the root, newest first."""
         found = await csms.store.rollovers(limit=limit)
         return RolloverList(rollovers=[RolloverSummary.model_validate(one) for one in found])
-
-    @router.post("/ca/rollovers", status_code=201)
-    async def begin_rollover(body: NewRollover) -> Rollover:
-        """Make a new root beside the one in force, each signed by the other, rehearsed; no station hears of it."""
-        return _shown(await csms.rollover.begin(keep_keys=body.keep_old_keys))
 
     @router.get("/ca/rollovers/current")
     async def show_rollover() -> Rollover:
@@ -131,6 +133,17 @@ def rollover(csms: Csms) -> APIRouter:
         found = [one for one in view.stations if behind is None or one.identity > behind]
         following = cursor_after(found[limit - 1].identity) if len(found) > limit else None
         return RolloverStationPage(stations=[_station(csms, one) for one in found[:limit]], next=following)
+
+    return router
+
+
+def _phases(csms: Csms) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/ca/rollovers", status_code=201)
+    async def begin_rollover(body: NewRollover) -> Rollover:
+        """Make a new root beside the one in force, each signed by the other, rehearsed; no station hears of it."""
+        return _shown(await csms.rollover.begin(keep_keys=body.keep_old_keys))
 
     @router.post("/ca/rollovers/current/next")
     async def next_phase(body: NextPhase) -> Rollover:
@@ -153,6 +166,12 @@ def rollover(csms: Csms) -> APIRouter:
     async def abort_rollover() -> Rollover:
         """Give it up: the new root is taken out of the stations again, then thrown away."""
         return _shown(await csms.rollover.abort())
+
+    return router
+
+
+def _trusted(csms: Csms) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/trust")
     async def list_trust(limit: Limit = 100, cursor: str | None = None) -> TrustPage:
