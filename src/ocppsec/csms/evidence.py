@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from ocppsec.certificates.facts import fingerprint
 from ocppsec.certificates.pem import read_certificate
 from ocppsec.csms.errands import notes
@@ -62,9 +64,9 @@ async def of_errand(store: Store, errand: Errand) -> dict[str, Any]:
 
 
 async def of_campaign(store: Store, campaign_id: str, errand_of: Any) -> dict[str, Any] | None:
-    """JSON: a campaign with the evidence of what was done last at each station; None when it is not known.
+    """JSON: a campaign with the evidence of each try at each station; None when it is not known.
 
-    *errand_of* gives the id of a member's upgrade or errand.
+    *errand_of* gives the id of a member's upgrade or errand, for its number of tries.
     """
     campaign = await store.campaign(campaign_id)
     if campaign is None:
@@ -106,10 +108,16 @@ async def _members(store: Store, campaign_id: str, errand_of: Any) -> AsyncItera
         try:
             member = decode_member(row.state)
         except UnreadableState:
-            told: dict[str, Any] = {"kind": "", "tries": 0, "evidence": None}
+            told: dict[str, Any] = {"kind": "", "tries": 0, "evidence": None, "earlier": []}
         else:
-            evidence = await _of_either(store, errand_of(member)) if member.tries else None
-            told = {"kind": member.kind, "tries": member.tries, "evidence": evidence}
+            ids = [errand_of(replace(member, tries=number)) for number in range(1, member.tries + 1)]
+            *earlier, last = [await _of_either(store, one) for one in ids] or [None]
+            told = {
+                "kind": member.kind,
+                "tries": member.tries,
+                "evidence": last,
+                "earlier": [one for one in earlier if one is not None],
+            }
         yield {"identity": row.identity, "status": row.status, "reason": row.reason, **told}
 
 

@@ -64,6 +64,8 @@ def _campaign(evidence: dict[str, Any]) -> str:
         reason = f": {one['reason']}" if one["reason"] else ""
         head = f"{one['identity']} {one['kind']}".strip()
         inner = _one(one["evidence"]) if one["evidence"] else "<p>Nothing was begun.</p>"
+        for number, before in enumerate(one["earlier"], 1):
+            inner += f"<details><summary>try {number}, before</summary>{_one(before)}</details>"
         status = escape(str(one["status"]))
         parts.append(
             f'<details><summary>{escape(head)} <b class="{status}">{status}</b>{escape(reason)}</summary>{inner}</details>'

@@ -1,5 +1,6 @@
 """What can be shown for an upgrade and a campaign, as JSON and as a page."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -14,11 +15,13 @@ from ocppsec.registry.records import (
     Attempt,
     AttemptOutcome,
     Campaign,
+    CampaignChange,
     CampaignLine,
     CampaignMember,
     Errand,
     ErrandStatus,
     Upgrade,
+    UpgradeChange,
     UpgradeStatus,
     UpgradeStep,
 )
@@ -130,6 +133,42 @@ async def test_of_a_campaign(world, problem):
     assert found["stations"][1]["evidence"] is None
     assert "hash" not in answer.text.replace("hashes", "")
     assert problem(await world.ask("GET", "/api/v1/campaigns/x/evidence"))["status"] == 404
+
+
+async def test_every_try_is_told(world):
+    """What was tried before the last try is told beside it, in both forms; who failed first and came then, too."""
+    await fill(world)
+    store = world.csms.store
+    campaign, first = await store.campaign("c1"), await store.upgrade("c1-0-1")
+    await store.save_upgrade(UpgradeChange(upgrade=dataclasses.replace(first, status=UpgradeStatus.FAILED)))
+    again = Upgrade(
+        id="c1-0-2",
+        identity="CP1",
+        target=SecurityProfile.TLS_CLIENT,
+        status=UpgradeStatus.OPEN,
+        step="",
+        reason="",
+        state="{}",
+        version=0,
+        deadline=None,
+        started_at=NOW + timedelta(minutes=5),
+    )
+    await store.begin_upgrade(again, [UpgradeStep(at=again.started_at, step="the second time")])
+    member = Member(identity="CP1", position=0, status=MemberStatus.RUNNING, tries=3)
+    row = CampaignMember(
+        identity="CP1", position=0, status=member.status, reason="", state=encode_member(member)
+    )
+    await store.save_campaign(CampaignChange(campaign=campaign, members=(row,)))
+    found = (await world.ask("GET", "/api/v1/campaigns/c1/evidence")).json()
+    told = found["stations"][0]
+
+    assert told["evidence"] is None, "the third try has no row yet"
+    assert [one["upgrade"]["id"] for one in told["earlier"]] == ["c1-0-1", "c1-0-2"]
+    assert told["earlier"][1]["steps"][0]["step"] == "the second time"
+    html = page(found)
+    assert "install the CSMS root" in html
+    assert "the second time" in html
+    assert found["stations"][1]["earlier"] == []
 
 
 async def test_of_another_kind(world):
