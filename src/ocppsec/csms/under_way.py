@@ -122,8 +122,10 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         *,
         emit: Emit,
         now: Callable[[], datetime],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._conduct = conduct
+        self._pause = pause
         self._session_of = session_of
         self._emit = emit
         self._now = now
@@ -297,14 +299,16 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         for effect in effects:
             if isinstance(effect, exchange.Send):
                 running.errand = next(self._errands)
-                self.spawn(self._send(running, running.errand, effect.request))
+                self.spawn(self._send(running, running.errand, effect))
             elif (work := self._conduct.act(running, effect)) is not None:
                 running.errand = next(self._errands)
                 self.spawn(self._run(running.identity, running.errand, work))
 
-    async def _send(self, running: Running[AnyRow, State], errand: int, request: Request) -> None:
+    async def _send(self, running: Running[AnyRow, State], errand: int, send: exchange.Send) -> None:
+        if send.after > 0:
+            await self._pause(send.after)
         identity, session = running.identity, self._session_of(running.identity)
-        if running.errand != errand:
+        if running.errand != errand or self._running.get(identity) is not running:
             return
         if session is None or session.link is None or not self._conduct.may_be_called(session):
             await self.feed_now(identity, exchange.LinkLost(), errand=errand)
@@ -312,7 +316,7 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         running.asked = (errand, session)
         try:
             with self.doubted(identity):
-                event = await self._conduct.ask(session, running.state, request)
+                event = await self._conduct.ask(session, running.state, send.request)
         finally:
             if running.asked == (errand, session):
                 running.asked = None

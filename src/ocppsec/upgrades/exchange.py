@@ -151,6 +151,8 @@ class Send:
     """
 
     request: Request
+    after: float = 0.0
+    """Seconds to wait first; nothing is sent when something else was decided meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

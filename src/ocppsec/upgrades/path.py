@@ -80,10 +80,13 @@ def enter(state: OpenState, detail: str = "") -> Move:
     return entered, (Note(describe(entered), detail), *errands(entered))
 
 
-def again(state: CallingState, detail: str) -> Move:
-    """Send the same CALL once more, within the same deadline."""
+def again(state: CallingState, detail: str, *, pause: float = 0.0) -> Move:
+    """Send the same CALL once more, within the same deadline, after *pause* seconds."""
     repeated = replace(state, tries=state.tries + 1)
-    return repeated, (Note(describe(repeated), detail), *errands(repeated))
+    to_do = (
+        Send(each.request, after=pause) if isinstance(each, Send) else each for each in errands(repeated)
+    )
+    return repeated, (Note(describe(repeated), detail), *to_do)
 
 
 def fail(state: OpenState, reason: str, *, lost_contact: bool = False) -> Move:

@@ -110,7 +110,11 @@ __all__ = [
 MOST_SEEN = 5
 """Of what the doors saw, the last few different things are kept."""
 _PASSING = frozenset({"InternalError", "GenericError", "SecurityError"})
-"""CALLERRORs that may be gone at the next try; SecurityError: its BootNotification is perhaps on its way."""
+"""CALLERRORs that may be gone at the next try."""
+_NOT_YET = "SecurityError"
+"""It has not read yet that its BootNotification was accepted: no answer to what it was asked."""
+_PAUSE = 2.0
+"""Seconds before such a try; twice as long before each further one."""
 
 
 _BEGUN_ANEW = Calling | AwaitingReport | AwaitingCsr
@@ -137,6 +141,9 @@ def decide(state: State, event: Event) -> Move:
         case GivenUp(why=why):
             away = isinstance(state, AwaitingBoot) and not state.connected
             return fail(state, f"Given up by hand: {why}", lost_contact=away)
+        case CallRefused(code=code) if code == _NOT_YET and isinstance(state, Calling):
+            if state.tries + 1 < MOST_TRIES:
+                return _call_failed(state, event)
     after, effects = _step(state, event)
     if after is state and not effects and isinstance(state, Calling):
         return _call_failed(state, event)
@@ -195,7 +202,8 @@ def _call_failed(state: CallingState, event: Event) -> Move:
         case CallRefused(code=code, description=description):
             words = call_error_words(action_of(state), code, description)
             if code in _PASSING and state.tries + 1 < MOST_TRIES:
-                return again(state, f"{words} Sent again")
+                pause = _PAUSE * 2**state.tries
+                return again(state, f"{words} Sent again in {duration(pause)}", pause=pause)
             return fail(state, words)
         case DeadlinePassed():
             waited = duration(state.progress.plan.deadlines.step)

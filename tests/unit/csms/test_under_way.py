@@ -142,6 +142,30 @@ async def test_to_the_end(made):
     assert "CP1" not in made.shell
 
 
+@pytest.mark.parametrize("meanwhile", ["nothing", "something else", "removed"])
+async def test_a_call_that_waits(made, meanwhile):
+    """It is sent after its pause, and not at all when something else was decided, or nobody is there to ask."""
+    over, paused = asyncio.Event(), []
+
+    async def pause(seconds):
+        paused.append(seconds)
+        await over.wait()
+
+    made.shell._pause = pause
+    made.conduct.enter = lambda state: (state, (Send(state, after=2.0 if state == 1 else 0.0),))
+    await begin(made)
+    assert (paused, made.conduct.calls) == ([2.0], [])
+    if meanwhile == "something else":
+        await made.shell.feed_now("CP1", "the station has booted")
+        await settle()
+    elif meanwhile == "removed":
+        made.shell.forget("CP1")
+    before = len(made.conduct.calls)
+    over.set()
+    await settle()
+    assert len(made.conduct.calls) - before == (meanwhile == "nothing")
+
+
 async def test_what_comes_of_an_earlier_errand(made):
     """The step has gone on without the answer: whenever that comes, it is no answer to what is asked now."""
     await begin(made)

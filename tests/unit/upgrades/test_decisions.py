@@ -1115,6 +1115,22 @@ IN_EVERY_STEP = [
         sends=1,
     ),
     row(
+        "a boot whose acceptance it has not read yet",
+        AskingVariables(progress=progress(), left=(("A.B", "C.D"),)),
+        CallRefused("SecurityError"),
+        AskingVariables,
+        shows={"tries": 1, "left": (("A.B", "C.D"),)},
+        sends=1,
+    ),
+    row(
+        "refused for security for good",
+        AskingVariables(progress=progress(), left=(("A.B", "C.D"),), tries=2),
+        CallRefused("SecurityError"),
+        AskingVariables,
+        shows={"left": (("A.B",), ("C.D",))},
+        sends=1,
+    ),
+    row(
         "an error that did not pass",
         InstallingRoot(progress=progress(), tries=2),
         CallRefused("InternalError"),
@@ -1411,6 +1427,21 @@ def test_no_call_is_under_way_while_waiting(event: Event) -> None:
     """What comes of a CALL nobody waits for changes nothing."""
     for state in (AwaitingCsr(progress=progress(3)), waiting(), Arrived(progress=progress(slot=2))):
         assert decide(state, event) == (state, ())
+
+
+@pytest.mark.parametrize("code", ["SecurityError", "InternalError"])
+def test_an_error_that_may_pass_has_time_to(code: str) -> None:
+    """Three tries at once are one: before each further one there is a pause, and a longer one."""
+    state: State = InstallingRoot(progress=progress())
+    pauses = []
+    while isinstance(state, InstallingRoot):
+        state, effects = decide(state, CallRefused(code))
+        pauses += [effect.after for effect in effects if isinstance(effect, Send)]
+        assert len(pauses) < 5
+    assert pauses == [2.0, 4.0]
+    assert isinstance(state, Failed)
+    _, effects = decide(InstallingRoot(progress=progress()), CallTimedOut())
+    assert [effect.after for effect in effects if isinstance(effect, Send)] == [0.0]
 
 
 def test_a_repetition_leaves_its_line() -> None:
