@@ -12,18 +12,12 @@ from ocppsec.csms.errors import BadInput
 from ocppsec.csms.service import Csms
 from ocppsec.registry import records
 from ocppsec.upgrades.campaign import happenings
-from ocppsec.upgrades.campaign.plan import BadPlan, CampaignPlan, Kind, Phase, read_plan
+from ocppsec.upgrades.campaign.plan import BadPlan, CampaignPlan, read_plan
 from ocppsec.upgrades.campaign.states import (
-    ENDED,
-    CampaignStatus,
-    Member,
     MemberStatus,
-    Run,
-    decode_member,
-    decode_run,
 )
-from ocppsec.upgrades.states import UnreadableState
 from ocppsec.web import schemas
+from ocppsec.web.campaign_shown import run_of, shown, station_shown
 from ocppsec.web.idempotency import MAX_KEY, Idempotency
 from ocppsec.web.paths import campaign_location
 from ocppsec.web.problems import Problem
@@ -46,7 +40,14 @@ COMMANDS: dict[str, happenings.Command] = {
 
 
 def campaigns(csms: Csms) -> APIRouter:
-    router = APIRouter(prefix="/campaigns", tags=["campaigns"])
+    router = APIRouter(tags=["campaigns"])
+    for part in (_planned, _standing):
+        router.include_router(part(csms))
+    return router
+
+
+def _planned(csms: Csms) -> APIRouter:
+    router = APIRouter(prefix="/campaigns")
     repeated: Idempotency[records.Campaign] = Idempotency()
 
     @router.post("/plan")
@@ -76,23 +77,29 @@ def campaigns(csms: Csms) -> APIRouter:
         plan = _read(body)
         campaign = await repeated.once(idempotency_key, plan, lambda: csms.campaigner.begin(plan))
         response.headers["Location"] = campaign_location(campaign.id)
-        return await _shown(csms, campaign)
+        return await shown(csms, campaign)
+
+    return router
+
+
+def _standing(csms: Csms) -> APIRouter:
+    router = APIRouter(prefix="/campaigns")
 
     @router.get("")
     async def list_campaigns(limit: Limit = 20) -> schemas.CampaignList:
         """The campaigns, newest first."""
         found = await csms.store.campaigns(limit=limit)
-        return schemas.CampaignList(campaigns=[await _shown(csms, one) for one in found])
+        return schemas.CampaignList(campaigns=[await shown(csms, one) for one in found])
 
     @router.get("/{campaign_id}")
     async def show_campaign(campaign_id: str) -> schemas.CampaignWithHistory:
         """Where a campaign stands: its plan, its phase, how many stations are where, and its history."""
         campaign = await _known(csms, campaign_id)
         lines = await csms.store.campaign_lines(campaign_id)
-        shown = await _shown(csms, campaign)
+        campaign_now = await shown(csms, campaign)
         return schemas.CampaignWithHistory(
-            **shown.model_dump(),
-            plan=_told(_run(campaign).plan),
+            **campaign_now.model_dump(),
+            plan=_told(run_of(campaign).plan),
             history=[schemas.CampaignLine.model_validate(line) for line in lines],
         )
 
@@ -101,11 +108,11 @@ def campaigns(csms: Csms) -> APIRouter:
         campaign_id: str, status: MemberStatus | None = None, limit: Limit = 100, cursor: int | None = None
     ) -> schemas.CampaignStationPage:
         """Its stations in their order, a page at a time, each with its status and reason."""
-        kind = _run(await _known(csms, campaign_id)).plan.kind
+        kind = run_of(await _known(csms, campaign_id)).plan.kind
         found = await csms.store.campaign_members(campaign_id, status=status, after=cursor, limit=limit + 1)
         page = found[:limit]
         return schemas.CampaignStationPage(
-            stations=[_station(campaign_id, one, kind) for one in page],
+            stations=[station_shown(campaign_id, one, kind) for one in page],
             next=str(page[-1].position) if len(found) > limit else None,
         )
 
@@ -123,7 +130,7 @@ def campaigns(csms: Csms) -> APIRouter:
     ) -> schemas.Campaign:
         """Pause, resume, abort, open the next phase (approve), try again (retry), no more late comers (finish)."""
         try:
-            return await _shown(csms, await csms.campaigner.tell(campaign_id, COMMANDS[command]))
+            return await shown(csms, await csms.campaigner.tell(campaign_id, COMMANDS[command]))
         except UnknownCampaign:
             raise _unknown() from None
 
@@ -152,63 +159,3 @@ async def _known(csms: Csms, campaign_id: str) -> records.Campaign:
 
 def _unknown() -> Problem:
     return Problem(404, "unknown-campaign", "no campaign has this id", advice="ocppsec campaign list")
-
-
-async def _shown(csms: Csms, campaign: records.Campaign) -> schemas.Campaign:
-    run = _run(campaign)
-    counts = await csms.campaigner.counts(campaign.id)
-    return schemas.Campaign(
-        id=campaign.id,
-        name=campaign.name,
-        kind=run.plan.kind,
-        to=None if campaign.target is None else int(campaign.target),
-        goal=run.plan.goal,
-        select=run.plan.select,
-        late_comers=run.takes_late_comers and run.status not in ENDED,
-        until=run.plan.until,
-        status=CampaignStatus(campaign.status),
-        reason=campaign.reason,
-        phase=run.phase + 1,
-        phases=len(run.plan.phases),
-        phase_name=run.plan.phases[run.phase].name,
-        soaking_since=run.soaking_since,
-        per_minute=_rate(run),
-        stations={status: counts[status] for status in MemberStatus},
-        started_at=campaign.started_at,
-        ended_at=campaign.ended_at,
-    )
-
-
-def _run(campaign: records.Campaign) -> Run:
-    """Of a campaign that another version wrote, and that was given up, nothing is told but what the row says."""
-    try:
-        return decode_run(campaign.state)
-    except UnreadableState:
-        phases = (Phase(name="unreadable", percent=100.0),)
-        return Run(plan=CampaignPlan(select="", to=3, phases=phases), rate=0.0, closed=True)
-
-
-def _rate(run: Run) -> float:
-    return round(run.rate, 3)
-
-
-def _station(campaign_id: str, record: records.CampaignMember, kind: Kind) -> schemas.CampaignStation:
-    try:
-        member = decode_member(record.state)
-    except UnreadableState:
-        status = MemberStatus(record.status)
-        member = Member(
-            identity=record.identity, position=record.position, status=status, reason=record.reason
-        )
-    errand = f"{campaign_id}-{member.position}-{member.tries}" if member.tries else None
-    return schemas.CampaignStation(
-        identity=member.identity,
-        kind=member.kind,
-        status=member.status,
-        reason=member.reason,
-        tries=member.tries,
-        upgrade=errand if kind is Kind.RAISE else None,
-        errand=errand,
-        began_at=member.began_at,
-        ended_at=member.ended_at,
-    )
