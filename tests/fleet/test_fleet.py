@@ -119,6 +119,13 @@ RIGHT = {"status": "done", "reason": "", "floor": 3, "refused": {}, "accepted": 
         pytest.param("right", {"refused": {"1: 401 no": 1}}, True, False, id="refused, outage or not"),
         pytest.param("right", {"refused": {"1: 503 no": 1}}, False, False, id="503 without an outage"),
         pytest.param("right", {"refused": {"1: 503 no": 1}}, True, True, id="503 in an outage"),
+        pytest.param(
+            "right",
+            {"refused": {"3: tls: the server's certificate: self-signed": 1}},
+            True,
+            False,
+            id="a server it does not trust, outage or not",
+        ),
         pytest.param("weak-key", {}, False, False, id="who must not is done"),
         pytest.param("weak-key", {}, True, False, id="who must not is done, outage or not"),
         pytest.param(
