@@ -24,6 +24,7 @@ async def fleet(world):
     )
     csms.url_for = lambda profile: f"wss://h:{profile}/ocpp"
     csms.present = dict
+    csms.charging = lambda _: None
     csms.upgrading = frozenset()
     csms.campaigner = Campaigner(csms, emit=lambda _: None, now=lambda: NOW)
     for identity, profile, site in (("CP1", 1, "de"), ("CP2", 2, "de"), ("CP3", 1, "fr")):
