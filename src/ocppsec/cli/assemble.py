@@ -54,6 +54,8 @@ def configuration_of(settings: Settings, directory: Path) -> Configuration:
         own_certificate=_own_certificate(settings),
         ocsp_hosts=frozenset(settings.csms.ocsp_hosts),
         manufacturers=manufacturers_of(settings.manufacturers),
+        ping_seconds=settings.csms.ping,
+        pong_seconds=settings.csms.pong,
         replace_factory_passwords=settings.csms.replace_factory_passwords,
         public_url=settings.ca.public_url,
         certificate_lifetime=timedelta(days=settings.ca.station_days),

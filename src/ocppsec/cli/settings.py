@@ -69,6 +69,8 @@ class CsmsSection(Section):
     server_key: str | None = Field(default=None, min_length=1, description="PEM file with its key, 0600.")
     server_root: str | None = Field(default=None, min_length=1, description="PEM file with the root stations trust for it; our own root by default.")  # fmt: skip
     replace_factory_passwords: bool = Field(default=False, description="Give each station a new password behind its first BootNotification on profile 1 or 2.")  # fmt: skip
+    ping: Duration = Field(default=120, description="A connection that was silent so long is asked whether it lives (WebSocket ping); durations as 90s, 10m.")  # fmt: skip
+    pong: Duration = Field(default=30, description="So long it has to say something then; else it counts as gone.")  # fmt: skip
     loop: Literal["uvloop", "asyncio"] = Field(default="uvloop", description="Event loop.")
 
     @field_validator("hostname")

@@ -45,6 +45,8 @@ from ocppsec.registry.store import Store, StoreUnavailable
 from ocppsec.upgrades.plan import Deadlines
 
 _SWEEP_SECONDS = 5.0
+"""Between looks at who is silent, by one task for all.  No setting: what an operator may want differently is how long
+silence may last (`csms.ping`, `csms.pong`); this only says by how much a look may be late."""
 _FINISH_SECONDS = 5.0
 """How long an orderly stop waits for answers that an application, or a station, still owes."""
 

@@ -36,3 +36,11 @@ def test_help_imports_nothing_heavy(arguments):
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_is_the_command():
+    """`python -m ocppsec` where the script is not on the path."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "ocppsec", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("ocppsec ")

@@ -237,3 +237,12 @@ def test_how_renewals_are_looked_after(toml):
     assert (renewal.check_seconds, renewal.most_at_once, renewal.terms.reconnect) == (5, 7, 120)
     with pytest.raises(Failure, match=r"renewal\.at_once"):
         load(None, {"OCPPSEC_RENEWAL__AT_ONCE": "0"}, {})
+
+
+def test_how_long_silence_may_last(toml):
+    """Until a station is asked whether it lives, and until it counts as gone."""
+    loaded = load(toml('[csms]\nping = "1m"\n'), {"OCPPSEC_CSMS__PONG": "9"}, {})
+    configuration = configuration_of(loaded.settings, Path("state"))
+    assert (configuration.ping_seconds, configuration.pong_seconds) == (60, 9)
+    with pytest.raises(Failure, match=r"csms\.ping"):
+        load(None, {"OCPPSEC_CSMS__PING": "0"}, {})
