@@ -128,49 +128,23 @@ def campaign_evidence(
     evidence.of_campaign(campaign_id, out, state=state)
 
 
-@campaign.command("pause")
-def campaign_pause(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
-    """Begin nothing more for now; what is under way comes to its end."""
-    from ocppsec.cli import campaign as verbs
-
-    verbs.tell(campaign_id, "pause", as_json=json, state=state)
-
-
-@campaign.command("resume")
-def campaign_resume(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
-    """Go on after a pause or a stop; stop rules count from here."""
-    from ocppsec.cli import campaign as verbs
-
-    verbs.tell(campaign_id, "resume", as_json=json, state=state)
+_TOLD = {
+    "pause": "Begin nothing more for now; what is under way comes to its end.",
+    "resume": "Go on after a pause or a stop; stop rules count from here.",
+    "approve": "Open the next phase, where a person has to.",
+    "abort": "End a campaign; what is under way comes to its end.",
+    "finish": "Take no more late comers; the campaign ends when the stations it has have ended.",
+    "retry": "Try those again that failed, were lost or away, also when the campaign has ended.",
+}
 
 
-@campaign.command("approve")
-def campaign_approve(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
-    """Open the next phase, where a person has to."""
-    from ocppsec.cli import campaign as verbs
+def _tells(command: str) -> None:
+    @campaign.command(command, help=_TOLD[command])
+    def tell(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
+        from ocppsec.cli import campaign as verbs
 
-    verbs.tell(campaign_id, "approve", as_json=json, state=state)
-
-
-@campaign.command("abort")
-def campaign_abort(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
-    """End a campaign; what is under way comes to its end."""
-    from ocppsec.cli import campaign as verbs
-
-    verbs.tell(campaign_id, "abort", as_json=json, state=state)
+        verbs.tell(campaign_id, command, as_json=json, state=state)
 
 
-@campaign.command("finish")
-def campaign_finish(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
-    """Take no more late comers; the campaign ends when the stations it has have ended."""
-    from ocppsec.cli import campaign as verbs
-
-    verbs.tell(campaign_id, "finish", as_json=json, state=state)
-
-
-@campaign.command("retry")
-def campaign_retry(campaign_id: CampaignId, json: Json = False, state: State = None) -> None:
-    """Try those again that failed, were lost or away, also when the campaign has ended."""
-    from ocppsec.cli import campaign as verbs
-
-    verbs.tell(campaign_id, "retry", as_json=json, state=state)
+for _command in _TOLD:
+    _tells(_command)
