@@ -1,15 +1,17 @@
 """``ocppsec station import``: many stations from a file, one request each."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from ocppsec.cli.client import Api, Problem
 from ocppsec.cli.failure import ExitCode, Failure, unreadable
 from ocppsec.cli.output import print_json, printable
 from ocppsec.cli.state import state_directory
+from ocppsec.cli.station import read_labels
 from ocppsec.station.members import BadMembers, Member, read_members
 from ocppsec.upgrades.counted import are
 
@@ -18,11 +20,11 @@ _AT_ONCE = 16
 """Requests under way: the server commits together what comes together."""
 
 
-def run(file: Path, *, profile: int, as_json: bool, state: Path | None) -> None:
+def run(file: Path, *, profile: int, labels: list[str], as_json: bool, state: Path | None) -> None:
     """Stations that are registered already stay as they are; anything else that is refused ends it."""
-    members = members_in(file)
+    members, all_get = members_in(file), read_labels(labels)
     with Api.find(state_directory(state)) as api:
-        known = register(api, members, profile)
+        known = register(api, members, profile, all_get)
     registered = len(members) - len(known)
     if as_json:
         print_json({"registered": registered, "already_registered": known})
@@ -33,12 +35,14 @@ def run(file: Path, *, profile: int, as_json: bool, state: Path | None) -> None:
         print(printable(f"{len(known)} were registered before: {', '.join(known[:5])}{more}"))
 
 
-def register(api: Api, members: Sequence[Member], profile: int) -> list[str]:
-    """The identities that were registered before."""
+def register(
+    api: Api, members: Sequence[Member], profile: int, labels: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """The identities that were registered before: those get no *labels*."""
     known = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            for number, added in enumerate(pool.map(partial(_add, api, profile), members), 1):
+            for number, added in enumerate(pool.map(partial(_add, api, profile, labels), members), 1):
                 if not added:
                     known.append(members[number - 1].identity)
                 if number % _TELL_EVERY == 0 and sys.stderr.isatty():
@@ -67,13 +71,14 @@ def members_in(file: Path) -> Sequence[Member]:
     return members
 
 
-def _add(api: Api, profile: int, member: Member) -> bool:
+def _add(api: Api, profile: int, labels: Mapping[str, str], member: Member) -> bool:
     """False when the identity or the serial number is registered already."""
     body = {
         "identity": member.identity,
         "serial_number": member.serial_number,
         "profile": profile,
         "password": member.password,
+        "labels": dict(labels),
     }
     try:
         api.post("/stations", body)

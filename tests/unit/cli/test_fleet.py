@@ -1,5 +1,7 @@
 """What `sim fleet`, `sim run` and `station import` make of their options, and what they print."""
 
+import json
+
 import httpx2
 import pytest
 
@@ -199,6 +201,20 @@ def test_stations_that_are_there_already_stay(tmp_path, file):
     assert register(api(tmp_path, answer), members_in(file), 1) == ["A"]
     assert b"password-of-b" in seen[1]
     assert b"SN-B" in seen[1]
+
+
+def test_labels_for_a_whole_file(tmp_path, file):
+    """What campaigns choose by is given to each that is registered; without any, none."""
+    seen = []
+
+    def answer(request):
+        seen.append(json.loads(request.read())["labels"])
+        return httpx2.Response(201, json={})
+
+    register(api(tmp_path, answer), members_in(file), 1, {"site": "de-munich"})
+    register(api(tmp_path, answer), members_in(file), 1)
+
+    assert seen == [{"site": "de-munich"}] * 2 + [{}] * 2
 
 
 def test_any_other_refusal_ends_the_import(tmp_path, file):

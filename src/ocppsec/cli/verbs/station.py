@@ -43,13 +43,17 @@ def station_import(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Lines: identity,password[,serial].")],
     *,
     profile: Annotated[int, typer.Option(min=0, max=2, help="Security profile to start with.")] = 1,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A label for all in the file; may be repeated."),
+    ] = None,
     json: Json = False,
     state: State = None,
 ) -> None:
     """Register many stations; those that are registered already stay as they are."""
     from ocppsec.cli import importing
 
-    importing.run(file, profile=profile, as_json=json, state=state)
+    importing.run(file, profile=profile, labels=label or [], as_json=json, state=state)
 
 
 @station.command("list")

@@ -6,6 +6,7 @@ from math import ceil
 from msgspec.structs import replace
 
 from ocppsec.upgrades.campaign.happenings import Note
+from ocppsec.upgrades.campaign.plan import Phase
 from ocppsec.upgrades.campaign.states import CampaignStatus, MemberStatus, Run
 from ocppsec.upgrades.campaign.totals import Totals
 from ocppsec.upgrades.counted import are, counted
@@ -13,11 +14,14 @@ from ocppsec.upgrades.counted import are, counted
 
 def quota(run: Run, totals: Totals) -> int:
     """So many stations may be begun until the end of this phase, those of earlier phases counted in."""
-    phase = run.plan.phases[run.phase]
+    return max(_of(phase, totals.can) for phase in run.plan.phases[: run.phase + 1])
+
+
+def _of(phase: Phase, can: int) -> int:
     if phase.stations is not None:
-        return min(totals.can, phase.stations)
+        return min(can, phase.stations)
     assert phase.percent is not None, "read_plan saw to it"
-    return min(totals.can, ceil(totals.can * phase.percent / 100))
+    return min(can, ceil(can * phase.percent / 100))
 
 
 def room(run: Run, totals: Totals) -> int:

@@ -169,6 +169,17 @@ def test_canary_soak_and_shares():
     assert len(campaign.began) == 10
 
 
+def test_a_share_smaller_than_the_canary():
+    """A phase never has fewer stations than those before it: it says so, and begins nobody."""
+    campaign = Campaign(10, {"phases": [{"stations": 4}, {"percent": 10}, {"percent": 100}]})
+    for _ in range(30):
+        campaign.look(3)
+        finish(campaign)
+
+    told = [note.detail for note in campaign.notes if note.what == "phase"]
+    assert told == ["2 of 3: 4 stations in all", "3 of 3: 10 stations in all"]
+
+
 def test_a_failed_canary_stops_all():
     """One station of the canary fails: nothing more is begun, with the reason."""
     campaign = Campaign(10, PHASES)
