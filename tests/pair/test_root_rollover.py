@@ -485,6 +485,25 @@ async def test_a_change_whose_answer_was_lost(site, monkeypatch):
     await site.rollover.forward()
 
 
+async def test_a_beginning_whose_answer_was_lost(site, monkeypatch):
+    """Kept all the same: it is found at once, its stations are taken up, and there is no second one."""
+    await site.add("ABLE")
+    begin = site.store.begin_rollover
+
+    async def kept_and_lost(row):
+        await begin(row)
+        raise StoreUnavailable("the answer was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.store, "begin_rollover", kept_and_lost)
+        with pytest.raises(StoreUnavailable):
+            await site.rollover.begin()
+    with pytest.raises(RolloverInProgress):
+        await site.rollover.begin()
+    await site.go_to(Phase.DISTRIBUTE)
+    await site.until(lambda: site.rollover.carrier.part("ABLE").settled)
+
+
 async def test_a_row_of_another_version_keeps_no_door_shut(site):
     """The phase is all that has to be known to serve what stations expect."""
     await site.add("CP1")

@@ -6,7 +6,7 @@ from what the stations show.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from ocppsec.csms.trust import TrustBook
 from ocppsec.events import Emit, ServerCertificatesRefused, StoreUnavailable
 from ocppsec.registry.records import Renewal
 from ocppsec.registry.store import NotRegistered, RegistryError, RolloverInProgress, Store
+from ocppsec.registry.store import StoreUnavailable as StoreIsAway
 from ocppsec.upgrades.rollover import phases
 from ocppsec.upgrades.rollover.phases import Operation, Phase, Standing
 from ocppsec.upgrades.rollover.roots import Which
@@ -131,7 +132,7 @@ class RootRollover:
     async def check(self) -> None:
         """See who has come to it, renew what hangs under the wrong root, and end a phase that ends by itself."""
         async with self._lock:
-            await self._kept.read_again()
+            await self._read_again()
         operation = self._kept.operation
         if operation is None:
             return
@@ -203,9 +204,11 @@ class RootRollover:
         async with self._lock:
             if self._own_hierarchy:
                 raise BadInput(self._own_hierarchy, "replace that root where it is made")
+            await self._read_again()
             if self._kept.operation is not None:
                 raise RolloverInProgress("a root is being replaced already")
-            await self._kept.prepare(keep_keys=keep_keys)
+            with self._looked_after():
+                await self._kept.prepare(keep_keys=keep_keys)
             await self._take_up()
         return await self.status()
 
@@ -222,7 +225,7 @@ class RootRollover:
         *to* names it, so that who repeats a command whose answer was lost does not go one phase further.
         """
         async with self._lock:
-            await self._kept.read_again()
+            await self._read_again()
             operation = self._kept.open()
             if to is not None and operation.phase is to:
                 return await self.status()
@@ -262,7 +265,7 @@ class RootRollover:
     async def back(self) -> View:
         """Into the phase before; raises `BadInput` where there is no way back."""
         async with self._lock:
-            await self._kept.read_again()
+            await self._read_again()
             operation = self._kept.open()
             await self._enter(operation, allowed(phases.back(operation)), detail="back")
         return await self.status()
@@ -270,7 +273,7 @@ class RootRollover:
     async def abort(self) -> View:
         """Give it up: the new root is taken out of the stations, then thrown away; raises `BadInput`."""
         async with self._lock:
-            await self._kept.read_again()
+            await self._read_again()
             operation = self._kept.open()
             following = allowed(phases.abort(operation))
             operation = msgspec.structs.replace(operation, exceptions=())
@@ -289,10 +292,24 @@ class RootRollover:
     # -- doing ------------------------------------------------------------------------------------------
     async def _enter(self, operation: Operation, phase: Phase, *, detail: str = "") -> None:
         """Nothing has changed when it raises."""
-        await self._kept.enter(operation, phase, detail=detail)
+        with self._looked_after():
+            await self._kept.enter(operation, phase, detail=detail)
         if self._kept.operation is not None:
             await self._aim()
             self.carrier.calm.set()
+
+    async def _read_again(self) -> None:
+        if await self._kept.read_again():
+            await self._take_up()
+
+    @contextlib.contextmanager
+    def _looked_after(self) -> Iterator[None]:
+        """A store that fails may have kept it: that is looked at as soon as it answers."""
+        try:
+            yield
+        except StoreIsAway:
+            self.carrier.calm.set()
+            raise
 
     async def _aim(self) -> None:
         if self._kept.operation is not None:

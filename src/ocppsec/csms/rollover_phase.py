@@ -105,12 +105,18 @@ class KeptPhase:
             self._emit(RolloverMoved(phase=row.phase, before=row.phase, detail=str(error)))
             return Operation(phase=Phase(row.phase), entered_at=self._now().isoformat(), both_ways=True)
 
-    async def read_again(self) -> None:
-        """A change may have been kept though its answer was lost: then what is served has to follow it."""
+    async def read_again(self) -> bool:
+        """A change may have been kept though its answer was lost: then what is served has to follow it.
+
+        True when a rollover was found that nobody here knew of.
+        """
         row = await self._store.open_rollover()
-        if row is None or self.row is None or row.version == self.row.version:
-            return
-        operation = self._read(row)
+        if row is None:
+            await self._read_that_it_ended()
+            return False
+        if self.row is not None and row.version == self.row.version:
+            return False
+        new, operation = self.row is None, self._read(row)
 
         async def kept() -> None:
             self.row, self.operation = row, operation
@@ -119,6 +125,20 @@ class KeptPhase:
             await kept()
         else:
             await self._switch(phases.turn_of(operation), kept)
+        return new
+
+    async def _read_that_it_ended(self) -> None:
+        """Its last act is done before its end is kept; what is served is still that of before."""
+        if self.row is None:
+            return
+        (ended,) = await self._store.rollovers(limit=1)
+        before = self.row.phase
+
+        async def kept() -> None:
+            self._over(ended.phase, before)
+
+        with _told("it is tried again"):
+            await self._serves().switch(_loading(self._files, None), kept)
 
     async def prepare(self, *, keep_keys: bool) -> None:
         """Make the new root beside the old one, rehearsed; raises `BadInput`, and what `certificates.files.prepare` raises."""
@@ -204,9 +224,12 @@ class KeptPhase:
         operation = self.open()
         following = allowed(phases.forward(operation))
         await self._keep(phases.enter(operation, following, at=self._now().isoformat()), ended=True)
+        self._over(following, operation.phase)
+
+    def _over(self, phase: str, before: str) -> None:
         self._when_ended()
         self.operation, self.row = None, None
-        self._emit(RolloverMoved(phase=following, before=operation.phase, detail=""))
+        self._emit(RolloverMoved(phase=phase, before=before, detail=""))
 
 
 def allowed(found: Phase | Refused) -> Phase:
