@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from ocppsec.csms.asking import ask
+from ocppsec.csms.conduct import Running
 from ocppsec.csms.session import Session
 from ocppsec.csms.signing import Signer, sign
-from ocppsec.csms.under_way import Running
 from ocppsec.events import CertificateRenewed, Emit, RenewalEnded, RenewalStepped, RenewalStuck
 from ocppsec.ocppj.messages import Request
 from ocppsec.profiles.record import CertificateState

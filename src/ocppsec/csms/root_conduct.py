@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ocppsec.csms.asking import ask
+from ocppsec.csms.conduct import Running
 from ocppsec.csms.session import Session
 from ocppsec.csms.trust import TrustBook
-from ocppsec.csms.under_way import Running
 from ocppsec.events import Emit, RolloverStepped, RolloverStuck
 from ocppsec.ocppj.messages import GetInstalledCertificateIdsResponse, Request
 from ocppsec.registry.records import RolloverStation
