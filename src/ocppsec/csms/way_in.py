@@ -63,30 +63,10 @@ class WayIn:
             now=basis.now,
         )
         self.onboarding = self._new_onboarding(begin_upgrade)
-        self._pending = PendingDesk(
-            self.onboarding,
-            self.allowances,
-            offices.renewer,
-            basis.sessions,
-            interval=settings.pending_seconds,
-            emit=basis.emit,
-            now=basis.now,
-        )
+        self._pending = self._new_pending_desk()
         self.foreign_status = self._new_foreign_status()
         new_certificates = NewCertificates(basis.store, offices.renewer, emit=basis.emit, now=basis.now)
-        self.reception = Reception(
-            basis.store,
-            basis.sessions,
-            offices.upgrader,
-            offices.renewer,
-            new_certificates,
-            offices.ground,
-            offices.passwords,
-            self._pending,
-            limits=settings.limits,
-            emit=basis.emit,
-            now=basis.now,
-        )
+        self.reception = self._new_reception(new_certificates)
         self.security = self._new_security(new_certificates, on_report)
         self.reception.serve(
             House(
@@ -132,6 +112,18 @@ class WayIn:
             now=basis.now,
         )
 
+    def _new_pending_desk(self) -> PendingDesk:
+        basis = self._basis
+        return PendingDesk(
+            self.onboarding,
+            self.allowances,
+            self._offices.renewer,
+            basis.sessions,
+            interval=basis.settings.pending_seconds,
+            emit=basis.emit,
+            now=basis.now,
+        )
+
     def _roots_for_new(self) -> tuple[str, ...]:
         """What a new station has to trust: our root, and that of another CA that signs for stations."""
         others = () if self._issuer is None else self._issuer.trust.roots
@@ -145,6 +137,22 @@ class WayIn:
             for certificate in maker.certificates
         ]
         return ForeignStatus(makers, inside=settings.ocsp_hosts, emit=self._basis.emit, now=self._basis.now)
+
+    def _new_reception(self, new_certificates: NewCertificates) -> Reception:
+        basis, offices = self._basis, self._offices
+        return Reception(
+            basis.store,
+            basis.sessions,
+            offices.upgrader,
+            offices.renewer,
+            new_certificates,
+            offices.ground,
+            offices.passwords,
+            self._pending,
+            limits=basis.settings.limits,
+            emit=basis.emit,
+            now=basis.now,
+        )
 
     def _new_security(self, new_certificates: NewCertificates, on_report: OnReport) -> Security:
         basis, offices = self._basis, self._offices
