@@ -8,7 +8,7 @@ import pytest
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.open import open_store
-from ocppsec.registry.records import Intervention, Kind, NewStation
+from ocppsec.registry.records import Intervention, Kind, NewStation, Upgrade, UpgradeChange, UpgradeStatus
 from ocppsec.registry.store import NotRegistered
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 5, tzinfo=UTC)
@@ -91,6 +91,39 @@ async def test_nobody_is_lowered_who_is_not_there(store):
     with pytest.raises(NotRegistered):
         await store.lower_floor(WHY)
     assert await store.interventions("CP1") == []
+
+
+async def test_the_target_follows_when_it_is_done(store):
+    """It is where it should be; what was open above it stays open to it, and opens nothing once it is there again."""
+    await add(store, TLS_CLIENT)
+    await store.lower_floor(WHY)
+    upgrade = Upgrade(
+        id="u1", identity="CP1", target=TLS_BASIC, status=UpgradeStatus.OPEN, step="", reason="", state="",
+        version=0, deadline=None, started_at=NOW,
+    )  # fmt: skip
+    begun = await store.begin_upgrade(upgrade)
+    await store.save_upgrade(UpgradeChange(upgrade=begun, lower_target_to=TLS_BASIC))
+
+    station, record = await store.station("CP1"), await store.admission_record("CP1")
+    assert (station.floor, station.target, station.highest) == (TLS_BASIC, TLS_BASIC, TLS_CLIENT)
+    assert (record.floor, record.target) == (TLS_BASIC, TLS_CLIENT)
+    await store.raise_floor("CP1", TLS_CLIENT)
+    station, record = await store.station("CP1"), await store.admission_record("CP1")
+    assert (station.target, station.highest, record.target) == (TLS_CLIENT, TLS_CLIENT, TLS_CLIENT)
+
+
+@pytest.mark.parametrize("floor", [BASIC, TLS_BASIC, TLS_CLIENT])
+async def test_a_target_never_falls_below_the_floor(store, floor):
+    """Nor does one rise that way."""
+    await add(store, floor)
+    upgrade = Upgrade(
+        id="u1", identity="CP1", target=floor, status=UpgradeStatus.OPEN, step="", reason="", state="",
+        version=0, deadline=None, started_at=NOW,
+    )  # fmt: skip
+    begun = await store.begin_upgrade(upgrade)
+    await store.save_upgrade(UpgradeChange(upgrade=begun, lower_target_to=TLS_BASIC))
+    station = await store.station("CP1")
+    assert (station.floor, station.target, station.open_to) == (floor, floor, None)
 
 
 # -- interventions ------------------------------------------------------------------------------------------

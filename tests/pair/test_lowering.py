@@ -103,6 +103,9 @@ async def test_down_and_up_again(house):
     assert ended.status is UpgradeStatus.DONE, ended.reason
     assert await house.floor() is TLS_BASIC
     assert house.csms.connection(IDENTITY).profile == 2
+    station = await house.store.station(IDENTITY)
+    assert (station.target, station.highest) == (TLS_BASIC, TLS_CLIENT)
+    assert (await house.csms.rescue(IDENTITY)).open_doors == [2, 3]
     (row,) = await house.store.interventions(IDENTITY)
     assert (row.what, row.by, row.reason) == ("lower-floor", "ops", "its certificate store is broken")
     (event,) = [event for event in house.events if event.name == "intervened"]

@@ -72,7 +72,7 @@ def rescue(
         identity=station.identity,
         lost_contact=lost,
         summary=_summary(station, last, connected, shut_out, lost=lost),
-        open_doors=list(range(int(station.floor), int(station.target) + 1)),
+        open_doors=list(range(int(station.floor), int(station.highest) + 1)),
         seen_since=seen,
         steps=_steps(station, last, seen, explanation.advice, connected, shut_out),
         actions=_actions(station, last, seen, connected),

@@ -7,9 +7,9 @@ from typing import Any
 
 from ocppsec.csms import upgrade_rows
 from ocppsec.csms.asking import ask
+from ocppsec.csms.conduct import Running
 from ocppsec.csms.session import Session
 from ocppsec.csms.signing import Signer, sign
-from ocppsec.csms.under_way import Running
 from ocppsec.events import Emit, Event
 from ocppsec.ocppj.messages import Request
 from ocppsec.profiles.profile import SecurityProfile
@@ -108,6 +108,14 @@ class UpgradeConduct:
                 upgrade=upgrade_rows.row(running.row, state, self._now(), same_step=same_step),
                 steps=upgrade_rows.steps(effects, self._now()),
                 raise_floor_to=SecurityProfile(floor) if floor is not None else None,
+                lower_target_to=next(
+                    (
+                        SecurityProfile(effect.profile)
+                        for effect in effects
+                        if isinstance(effect, exchange.LowerTarget)
+                    ),
+                    None,
+                ),
             )
         )
 

@@ -102,6 +102,7 @@ class AdmissionRecord:
     serial_number: str
     floor: SecurityProfile
     target: SecurityProfile
+    """Highest profile it is admitted on."""
     password_hashes: tuple[str, ...] = ()
     """Current first; see `ocppsec.profiles.password`."""
     certificates: tuple[CertificateRecord, ...] = ()

@@ -22,7 +22,7 @@ class Station:
     floor: SecurityProfile
     """Lowest profile this station may still use.  Never falls."""
     target: SecurityProfile
-    """Where it should be; highest profile it is admitted on."""
+    """Where it should be."""
     observed: SecurityProfile | None
     """What its last admitted connection used; None before the first."""
     added_at: datetime
@@ -37,6 +37,13 @@ class Station:
     boot_reason: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     """What the operator says of it; campaigns choose by them."""
+    open_to: SecurityProfile | None = None
+    """What stays open above the target behind a step down; None where nothing does."""
+
+    @property
+    def highest(self) -> SecurityProfile:
+        """Highest profile it is admitted on."""
+        return self.target if self.open_to is None else max(self.target, self.open_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +195,8 @@ class UpgradeChange:
     steps: tuple[UpgradeStep, ...] = ()
     raise_floor_to: SecurityProfile | None = field(default=None)
     """Saved in the same transaction: an upgrade is never done with the old floor."""
+    lower_target_to: SecurityProfile | None = field(default=None)
+    """Behind a step down, not below the floor.  What was open above it stays open: the station may come back there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,6 +179,13 @@ class LowerFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class LowerTarget:
+    """A step down is done: the station is where it should be.  To be saved in one transaction with the state."""
+
+    profile: int
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line of the upgrade's history, in words."""
 
@@ -186,4 +193,4 @@ class Note:
     detail: str = ""
 
 
-Effect = Send | Sign | RaiseFloor | LowerFloor | Note
+Effect = Send | Sign | RaiseFloor | LowerFloor | LowerTarget | Note

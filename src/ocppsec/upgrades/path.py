@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from ocppsec.upgrades.exchange import Effect, LowerFloor, Note, RaiseFloor, Send, Sign
+from ocppsec.upgrades.exchange import Effect, LowerFloor, LowerTarget, Note, RaiseFloor, Send, Sign
 from ocppsec.upgrades.facts import QUESTIONS
 from ocppsec.upgrades.plan import Lowering, Plan
 from ocppsec.upgrades.requests import DOWNGRADE, action_of, request_of
@@ -259,7 +259,8 @@ def leg_done(progress: Progress, profile: int) -> Move:
     """A05.FR.07: from the first boot on the new profile, never lower again."""
     if progress.plan.lowering:
         done = Done(profile=profile, slot=progress.slot)
-        return done, (Note(describe(done), f"booted on profile {profile}; profile 3 stays open to it"),)
+        note = Note(describe(done), f"booted on profile {profile}; profile 3 stays open to it")
+        return done, (LowerTarget(profile), note)
     raised: tuple[Effect, ...] = (RaiseFloor(profile),)
     if profile >= progress.plan.target:
         done = Done(profile=profile, slot=progress.slot)

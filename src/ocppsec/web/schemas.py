@@ -77,6 +77,9 @@ class Station(Shown):
     reported_serial_number: str | None
     boot_reason: str | None
     labels: dict[str, str]
+    open_to: int | None = Field(
+        description="What stays open above the target behind a step down; null where nothing does."
+    )
 
 
 class AddedStation(Station):

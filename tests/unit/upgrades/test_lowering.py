@@ -10,6 +10,7 @@ from upgrade_examples import at_start, plan, progress
 from ocppsec.upgrades.exchange import (
     CallRefused,
     LowerFloor,
+    LowerTarget,
     Note,
     RaiseFloor,
     Send,
@@ -131,7 +132,10 @@ def test_whatever_happens_on_the_way_down():
                 lowered += 1
             if isinstance(after, Done):
                 assert event == StationBooted(2)
+                assert LowerTarget(2) in effects
                 done += 1
+            else:  # nobody is where he should be before he has booted there
+                assert not any(isinstance(effect, LowerTarget) for effect in effects)
     assert done
     assert lowered
 
@@ -141,4 +145,6 @@ def test_no_other_upgrade_lowers():
     randomness = random.Random(5)
     for _ in range(1000):
         walk = Walk(choose=randomness.choice).run()
-        assert not any(isinstance(effect, LowerFloor) for *_, effects in walk.steps for effect in effects)
+        assert not any(
+            isinstance(effect, LowerFloor | LowerTarget) for *_, effects in walk.steps for effect in effects
+        )

@@ -61,7 +61,7 @@ class Stations(Certificates):
             identity=identity,
             serial_number=station.serial_number,
             floor=station.floor,
-            target=station.target,
+            target=station.highest,
             password_hashes=self._passwords[identity],
             certificates=newest_first(self._of(identity)),
             registered=station.registered_at is not None,

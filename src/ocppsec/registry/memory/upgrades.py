@@ -52,6 +52,10 @@ class Upgrades(Base):
         self._steps[saved.id].extend(change.steps)
         if station is not None and change.raise_floor_to is not None:
             self._raise(station, change.raise_floor_to)
+        lower = change.lower_target_to
+        if station is not None and lower is not None and station.floor <= lower < station.target:
+            lowered = replace(station, target=lower, open_to=station.target)
+            self._stations[station.identity] = lowered
         return saved
 
     async def upgrade(self, upgrade_id: str) -> Upgrade | None:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, case, select
 
 from ocppsec.profiles.record import AdmissionRecord, CertificateRecord
 from ocppsec.registry.sql.certificates import COLUMNS as CERTIFICATE_COLUMNS
@@ -32,7 +32,7 @@ _SELECT: Final = (
         stations.c.identity,
         stations.c.serial_number,
         stations.c.floor,
-        stations.c.target,
+        case((stations.c.open_to > stations.c.target, stations.c.open_to), else_=stations.c.target),
         stations.c.registered_at.is_not(None),
         allowances.c.until,
         passwords.c.password_hash,

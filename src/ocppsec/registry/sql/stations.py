@@ -157,6 +157,11 @@ async def raise_target(connection: AsyncConnection, identity: str, target: Secur
     await connection.execute(update(table).where(lower).values(target=target))
 
 
+async def lower_target(connection: AsyncConnection, identity: str, target: SecurityProfile) -> None:
+    higher = (table.c.identity == identity) & (table.c.target > target) & (table.c.floor <= target)
+    await connection.execute(update(table).where(higher).values(target=target, open_to=table.c.target))
+
+
 async def raise_floor(
     connection: AsyncConnection, identity: str, floor: SecurityProfile
 ) -> SecurityProfile | None:

@@ -145,6 +145,7 @@ stations: Final = Table(
     Column("reported_serial_number", Text),
     Column("boot_reason", Text),
     _needed("labels", Labels, server_default="{}"),
+    Column("open_to", Profile),
     CheckConstraint("floor BETWEEN 0 AND 3 AND target BETWEEN floor AND 3", name="profiles"),
 )
 

@@ -61,6 +61,8 @@ async def save(connection: AsyncConnection, change: UpgradeChange) -> Upgrade:
     assert stored is not None
     if change.raise_floor_to is not None:
         await stations.raise_floor(connection, stored.identity, change.raise_floor_to)
+    if change.lower_target_to is not None:
+        await stations.lower_target(connection, stored.identity, change.lower_target_to)
     return stored
 
 
