@@ -128,6 +128,8 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         self, identity: str, move: Callable[[Running[AnyRow, State]], tuple[State, tuple[Effect, ...]]]
     ) -> None:
         """As `feed_now`, for what is no event of the workflow."""
+        if identity not in self._running:
+            return  # most stations, most of the time
         async with self.alone(identity):
             running = self._running.get(identity)
             if running is not None:
