@@ -210,6 +210,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     slot: int | None = None
     lost_contact: bool = False
     """The station was away when its time was over, and has not come back since."""
+    silent: bool = False
+    """An answer did not come, or not in time.  Otherwise somebody has said no, or has done what speaks against it."""
 
 
 CallingState = (

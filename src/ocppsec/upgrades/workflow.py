@@ -123,6 +123,13 @@ _BEGUN_ANEW = Calling | AwaitingReport | AwaitingCsr
 
 def decide(state: State, event: Event) -> Move:
     """What follows from *event*.  An event a state has no use for changes nothing."""
+    after, effects = _decide(state, event)
+    if isinstance(after, Failed) and after is not state and isinstance(event, CallTimedOut | DeadlinePassed):
+        after = replace(after, silent=True)
+    return after, effects
+
+
+def _decide(state: State, event: Event) -> Move:
     if isinstance(state, Done | Failed):
         return stay(state)
     match event:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from ocppsec.certificates.hash_data import CertificateHashData
 from ocppsec.csms.campaigner import Campaigner, UnknownCampaign
@@ -165,6 +166,7 @@ async def statuses(fleet, campaign):
 DONE = Done(profile=2)
 REFUSED = Failed(reason="refused", step="here")
 LOST = Failed(reason="away", step="there", lost_contact=True)
+SILENT = Failed(reason="no answer", step="there", silent=True)
 
 
 # -- the course ---------------------------------------------------------------------------------------------
@@ -263,6 +265,24 @@ async def test_somebody_else_has_an_upgrade_open(fleet):
     await look(fleet, campaigner, 31)
 
     assert await statuses(fleet, campaign) == {"CP1": "running"}
+
+
+async def test_kinds_of_failure(fleet):
+    """Who did not answer is tried again where that is said, and not who refused or is lost, silent as it is."""
+    for identity in ("CP1", "CP2", "CP3"):
+        await fleet.add(identity)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(
+        read_plan(PLAN | {"retry": {"silent": 1, "pause": 1}, "stop": {"lost": 9, "failed_percent": 100}})
+    )
+    await look(fleet, campaigner)
+    lost = replace_struct(LOST, silent=True)
+    for upgrade_id, state in zip(sorted(fleet.begun), (SILENT, REFUSED, lost), strict=True):
+        await fleet.end(upgrade_id, state)
+    await look(fleet, campaigner)
+    await look(fleet, campaigner, 1)
+
+    assert await statuses(fleet, campaign) == {"CP1": "running", "CP2": "failed", "CP3": "lost"}
 
 
 async def test_removed_stations(fleet):
@@ -432,7 +452,7 @@ async def test_a_name_that_nobody_has(fleet, select):
     campaigner = await new(fleet)
 
     for ask in (campaigner.plan, campaigner.begin):
-        with pytest.raises(BadInput, match="no station has a label .*sit") as refused:
+        with pytest.raises(BadInput, match=r"no station has a label .*sit") as refused:
             await ask(read_plan(PLAN | {"select": select}))
         assert "labels there are: line, site;" in refused.value.advice
     assert (await campaigner.plan(read_plan(PLAN | {"select": select, "continuous": True}))) is not None

@@ -3,13 +3,15 @@
 import pytest
 from upgrade_examples import at_start, plan
 
-from ocppsec.upgrades.exchange import DeadlinePassed, GivenUp, Note
+from ocppsec.upgrades.exchange import CallRefused, CallTimedOut, DeadlinePassed, GivenUp, Note
+from ocppsec.upgrades.path import MOST_TRIES
 from ocppsec.upgrades.states import (
     Arming,
     AskingVariables,
     AwaitingBoot,
     Failed,
     Progress,
+    Triggering,
     decode_state,
     encode_state,
 )
@@ -42,6 +44,30 @@ def test_lost_contact(state, lost):
     assert isinstance(after, Failed)
     assert after.lost_contact is lost
     assert decode_state(encode_state(after)) == after
+
+
+@pytest.mark.parametrize(
+    ("event", "silent"),
+    [
+        pytest.param(CallTimedOut(), True, id="no answer"),
+        pytest.param(CallRefused("NotSupported"), False, id="a CALLERROR"),
+        pytest.param(GivenUp("enough"), False, id="a person"),
+    ],
+)
+def test_silence(event, silent):
+    """Whether it did not answer or has said no: the one may be another next time."""
+    state = Triggering(progress=PROGRESS, tries=MOST_TRIES - 1)
+    after, _ = decide(state, event)
+
+    assert isinstance(after, Failed)
+    assert after.silent is silent
+    assert decode_state(encode_state(after)) == after
+
+
+def test_what_has_failed_stays_what_it_is():
+    """Silence behind the end changes nothing."""
+    refused = Failed(reason="refused", step="here")
+    assert decide(refused, CallTimedOut()) == (refused, ())
 
 
 def test_an_objection_is_no_lost_contact():

@@ -48,8 +48,7 @@ class Raising:
             case UpgradeStatus.DONE:
                 return Ended(identity, Outcome.DONE)
             case UpgradeStatus.FAILED:
-                lost = _lost_contact(upgrade.state)
-                return Ended(identity, Outcome.LOST if lost else Outcome.FAILED, upgrade.reason)
+                return Ended(identity, _outcome(upgrade.state), upgrade.reason)
             case UpgradeStatus.OPEN:
                 return None
 
@@ -98,9 +97,16 @@ class Judge:
         return self._plans[station.floor]
 
 
-def _lost_contact(stored: str) -> bool:
+def _outcome(stored: str) -> Outcome:
+    """Of an upgrade that has failed."""
     try:
         state = decode_state(stored)
     except UnreadableState:  # of another version: that it failed is known all the same
-        return False
-    return isinstance(state, Failed) and state.lost_contact
+        return Outcome.FAILED
+    match state:
+        case Failed(lost_contact=True):
+            return Outcome.LOST
+        case Failed(silent=True):
+            return Outcome.SILENT
+        case _:
+            return Outcome.FAILED

@@ -45,6 +45,7 @@ _NAMED = 5
 _LATEST: Final = {
     Outcome.DONE: MemberStatus.DONE,
     Outcome.FAILED: MemberStatus.FAILED,
+    Outcome.SILENT: MemberStatus.FAILED,
     Outcome.LOST: MemberStatus.LOST,
 }
 _BADLY: Final = frozenset({MemberStatus.FAILED, MemberStatus.LOST, MemberStatus.AWAY})
@@ -142,7 +143,12 @@ def _ended(course: Course, event: Ended) -> None:
         return
     _pace(course, well=event.outcome is Outcome.DONE)
     retry = course.run.plan.retry
-    most = {Outcome.DONE: 0, Outcome.FAILED: retry.failed, Outcome.LOST: retry.lost}[event.outcome]
+    most = {
+        Outcome.DONE: 0,
+        Outcome.FAILED: retry.failed,
+        Outcome.SILENT: retry.failed if retry.silent is None else retry.silent,
+        Outcome.LOST: retry.lost,
+    }[event.outcome]
     if member.retried < most and course.run.status is not CampaignStatus.ABORTING:
         course.set(
             event.identity,

@@ -28,6 +28,8 @@ class NotBegun:
 class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
+    SILENT = "silent"
+    """Failed, for an answer did not come, or not in time."""
     LOST = "lost"
 
 

@@ -86,6 +86,8 @@ class Retry(Part, frozen=True, kw_only=True):
     """How often a station is tried again by itself, for each kind of failure."""
 
     failed: int = 0
+    silent: int | None = None
+    """For those that failed because an answer did not come in time, which may another time; None: as `failed`."""
     lost: int = 0
     pause: float = 600.0
 
@@ -189,6 +191,8 @@ def _wrong_kind(plan: CampaignPlan) -> str | None:
         return "to is required: the profile, 2 or 3"
     if plan.kind is not Kind.RAISE and plan.to is not None:
         return f"to belongs to campaigns that raise stations, not to kind {plan.kind}"
+    if plan.kind is not Kind.RAISE and plan.retry.silent is not None:
+        return f"retry: silent belongs to campaigns that raise stations; for kind {plan.kind} there is failed"
     if plan.kind is not Kind.RAISE and plan.deadlines:
         return f"deadlines belong to campaigns that raise stations; for kind {plan.kind} there is wait.answer"
     if (plan.kind in OF_ROOTS) != (plan.root is not None):
@@ -217,8 +221,8 @@ def _wrong(plan: CampaignPlan) -> str | None:
         return "stop: failed, lost and at_least are at least 1"
     if stop.failed_percent is not None and not 0 <= stop.failed_percent <= 100:
         return "stop: failed_percent lies between 0 and 100"
-    if min(retry.failed, retry.lost) < 0 or max(retry.failed, retry.lost) > 10:
-        return "retry: failed and lost lie between 0 and 10"
+    if any(not 0 <= times <= 10 for times in (retry.failed, retry.silent or 0, retry.lost)):
+        return "retry: failed, silent and lost lie between 0 and 10"
     return None
 
 

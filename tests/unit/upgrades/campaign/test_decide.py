@@ -369,6 +369,29 @@ def test_tried_again_by_itself():
 
 
 @pytest.mark.parametrize(
+    ("retry", "again"),
+    [
+        pytest.param({"failed": 1}, {"CP0", "CP1"}, id="silent as failed"),
+        pytest.param({"silent": 1}, {"CP1"}, id="silent alone"),
+        pytest.param({"failed": 1, "silent": 0}, {"CP0"}, id="all but silent"),
+        pytest.param({"lost": 1}, {"CP2"}, id="lost alone"),
+        pytest.param({}, set(), id="nobody"),
+    ],
+)
+def test_retries_for_each_kind_of_failure(retry, again):
+    """Who said no, who did not answer and who is lost are tried again as often as each is told to be."""
+    campaign = Campaign(3, retry={"pause": 1, **retry}, stop={"lost": 9})
+    campaign.look(1)
+    campaign.end("CP0", Outcome.FAILED)
+    campaign.end("CP1", Outcome.SILENT)
+    campaign.end("CP2", Outcome.LOST)
+
+    assert set(campaign.look(1)) == again
+    finish(campaign, Outcome.SILENT)
+    assert campaign.status("CP1") is Member.FAILED
+
+
+@pytest.mark.parametrize(
     ("outcome", "stop"),
     [
         pytest.param(Outcome.FAILED, {"failed": 2, "failed_percent": 100}, id="failed"),

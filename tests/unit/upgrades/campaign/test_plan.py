@@ -87,6 +87,12 @@ def test_defaults_are_careful():
         pytest.param({"phases": [{"percent": 100, "soak": "soon"}]}, "soak is a duration", id="duration"),
         pytest.param({"wait": {"away": -1}}, "between 0 and 366 days", id="negative duration"),
         pytest.param({"retry": {"lost": 11}}, "retry", id="retries"),
+        pytest.param({"retry": {"silent": -1}}, "retry", id="retries of the silent"),
+        pytest.param(
+            {"kind": "passwords", "to": None, "retry": {"silent": 1}},
+            "silent belongs to",
+            id="silent elsewhere",
+        ),
         pytest.param({"window": {"hours": "10pm-5"}}, "22:00-05:00", id="hours"),
         pytest.param({"window": {"hours": "05:00-05:00"}}, "same time", id="no hours"),
         pytest.param({"window": {"hours": "1:00-2:00", "timezone": "Mars"}}, "hours", id="one digit"),
