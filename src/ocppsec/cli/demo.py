@@ -75,9 +75,9 @@ def _directory(state: Path | None) -> Path:
     if state is None:
         return Path(tempfile.mkdtemp(prefix="ocppsec-demo-"))
     directory = state.expanduser().absolute()
-    if directory.exists() and any(directory.iterdir()):
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise Failure(
-            f"{directory} is not empty",
+            f"{directory} is {'not empty' if directory.is_dir() else 'a file'}",
             next="name a new directory, or leave --state out",
             code=ExitCode.USAGE,
         )

@@ -24,6 +24,7 @@ from ocppsec.station.ledger import RIGHT, Report
 from ocppsec.station.manners import UnknownManner
 from ocppsec.station.members import BadMembers, Member, numbered, read_members, read_share, with_shares
 from ocppsec.station.memory import MemoryDamaged
+from ocppsec.upgrades.counted import counted
 
 _DESCRIPTORS_BESIDE: Final = 200
 """Files and pipes a process has open beside its connections."""
@@ -192,7 +193,7 @@ def in_words(report: Report) -> Iterator[str]:
     for label, group in report.manners.items():
         stations, connected, let_in, _ = figures(group)
         yield (
-            f"{label}: {stations} stations, {connected} connected and {let_in} let in at the end,"
+            f"{label}: {counted(stations, 'station')}, {connected} connected and {let_in} let in at the end,"
             f" {group.ever_accepted} let in at some time"
         )
         for reason, times in list(group.refused.items())[:5]:

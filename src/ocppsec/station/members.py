@@ -57,20 +57,22 @@ def read_members(text: str) -> tuple[Member, ...]:
 
 
 def numbered(prefix: str, count: int, password: str | None) -> tuple[Member, ...]:
-    """``PREFIX00000`` and so on; *password* may hold ``{identity}`` and ``{number}``."""
+    """``PREFIX00000`` and so on; *password* may hold ``{identity}`` and ``{number}``, and no other braces."""
+    if password is not None and set("{}") & set(_filled(password, "", 0)):
+        raise BadMembers(
+            "a password pattern is filled in at {identity} and {number}, and has no other braces"
+        )
     return tuple(
         Member(
             identity=(identity := f"{prefix}{number:05}"),
             serial_number=identity,
-            password=_filled(password, identity, number),
+            password=None if password is None else _filled(password, identity, number),
         )
         for number in range(count)
     )
 
 
-def _filled(pattern: str | None, identity: str, number: int) -> str | None:
-    if pattern is None:
-        return None
+def _filled(pattern: str, identity: str, number: int) -> str:
     return pattern.replace("{identity}", identity).replace("{number}", f"{number:05}")
 
 

@@ -161,8 +161,8 @@ def test_the_report_in_words():
     ledger.storm(5)
     ledger.note(1, told.Refused(slot=1, profile=1, status=403, body="403 \x1b[31mno"), 6)
     assert list(in_words(ledger.report(9))) == [
-        "right: 1 stations, 1 connected and 1 let in at the end, 1 let in at some time",
-        "flood: 1 stations, 1 connected and 1 let in at the end, 1 let in at some time",
+        "right: 1 station, 1 connected and 1 let in at the end, 1 let in at some time",
+        "flood: 1 station, 1 connected and 1 let in at the end, 1 let in at some time",
         "  1 x 403 \N{REPLACEMENT CHARACTER}[31mno",
         "from dialling to connected: p50 1000 ms, p99 1000 ms, longest 1000 ms (2 times)",
         "from dialling to let in: p50 2000 ms, p99 2000 ms, longest 2000 ms (2 times)",

@@ -43,6 +43,12 @@ def test_a_file_that_cannot_be_used_is_told_by_its_line(text, where):
     assert "secret" not in str(error.value)
 
 
+def test_a_pattern_has_no_other_braces():
+    """A typing error in a name would be the password of them all."""
+    with pytest.raises(BadMembers, match="no other braces"):
+        numbered("CS", 2, "pass-{indentity}-word")
+
+
 def test_a_pattern_is_filled_in():
     """Identity and number; five digits, so that names sort."""
     assert facts(numbered("CS", 2, "pw-{identity}-{number}")) == [
