@@ -191,9 +191,9 @@ def tell(report: Report, wanted: Wanted) -> None:
 
 def in_words(report: Report) -> Iterator[str]:
     for label, group in report.manners.items():
-        stations, connected, let_in, _ = figures(group)
+        _, connected, let_in, _ = figures(group)
         yield (
-            f"{label}: {counted(stations, 'station')}, {connected} connected and {let_in} let in at the end,"
+            f"{label}: {counted(group.stations, 'station')}, {connected} connected and {let_in} let in at the end,"
             f" {group.ever_accepted} let in at some time"
         )
         for reason, times in list(group.refused.items())[:5]:
