@@ -22,12 +22,13 @@ def main():
     arguments.add_argument("--seed", type=int, help="only this one, told in full")
     given = arguments.parse_args()
     seeds = [given.seed] if given.seed is not None else range(given.first, given.first + given.seeds)
-    failed, faults, kills = [], Counter(), 0
+    failed, faults, parts, kills = [], Counter(), Counter(), 0
     with ProcessPoolExecutor(given.at_once) as pool:
         for told in (future.result() for future in as_completed([pool.submit(play, seed) for seed in seeds])):
             verdict = "WRONG" if told.wrong else "good"
             print(
-                f"seed {told.seed}: {verdict}, {len(told.faults)} faults, {told.kills} kills, {told.seconds:.1f} s",
+                f"seed {told.seed}: {verdict}, {told.course}: {told.struck} faults, {told.kills} kills,"
+                f" {told.seconds:.1f} s",
                 flush=True,
             )
             if told.wrong or given.seed is not None:
@@ -36,11 +37,13 @@ def main():
                 print("\n".join(f"  . {line}" for line in told.stories))
                 print("\n".join(f"  ! {wrong}" for wrong in told.wrong), flush=True)
             failed += [told.seed] if told.wrong else []
-            faults += Counter(fault.split()[0] for fault in told.faults)
+            faults += Counter(fault.split()[0] for fault in told.faults if not fault.startswith("--"))
+            parts += Counter(told.course.split(", "))
             kills += told.kills
     print(
         f"{faults.total()} faults: " + ", ".join(f"{number} {kind}" for kind, number in faults.most_common())
     )
+    print(f"{kills} kills; " + ", ".join(f"{number} {part}" for part, number in parts.most_common()))
     print(
         f"{len(seeds) - len(failed)} of {len(seeds)} seeds good"
         + (f"; again with: --seed {failed[0]}" if failed else "")
@@ -55,7 +58,14 @@ def play(seed):
         except Exception as error:
             told = "".join(traceback.format_exception(error)).splitlines()
             return Told(
-                seed=seed, seconds=0, faults=[], kills=0, statuses={}, wrong=[repr(error)], stories=told
+                seed=seed,
+                course="broken off",
+                seconds=0,
+                faults=[],
+                kills=0,
+                statuses={},
+                wrong=[repr(error)],
+                stories=told,
             )
 
 

@@ -1,19 +1,17 @@
-"""One campaign 1→3 over a small fleet while things break, and what has to be true in the end."""
+"""The course of a seed: how its fleet comes to profile 3 and what happens to it there, and what is true in the end."""
 
-import asyncio
-import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import living
+import new_root
+import rising
 from faults import Faults
+from patience import PATIENCE, patiently, until
 from watch import Watch
-from world import world
+from world import TRAITS, world
 
-from ocppsec.csms.errors import BadInput
-from ocppsec.profiles.record import CertificateState
-from ocppsec.registry.store import RegistryError
-from ocppsec.upgrades.campaign.happenings import Resume, Retry
-from ocppsec.upgrades.campaign.plan import read_plan
+from ocppsec.profiles.record import CertificateState, Way
 
 SOUND = 4
 ABLE = (
@@ -44,28 +42,58 @@ UNABLE = (
     "half-open",
     "answers-another",
 )
-"""May or may not get there; their upgrades have to end with a reason."""
-PLAN = read_plan(
-    {
-        "to": 3,
-        "select": "all",
-        "phases": [{"stations": 2}, {"percent": 100}],
-        "rate": {"per_minute": 6000, "in_flight": 4},
-        "stop": {"lost": 1000, "failed_percent": 100},
-        "retry": {"failed": 0, "lost": 1, "pause": 0.2},
-        "wait": {"away": 5},
-    }
-)
-PATIENCE = 240.0
-RATION = 45.0
-"""Seconds; so many requests in so short a time are no certificate's worth, and here hours are minutes."""
-TROUBLE = 8.0
-"""Seconds of trouble for renewals; those of who is unable never come to an end."""
+"""May or may not get there; what is begun with them has to end with a reason."""
+
+BEFORE = {"nothing": None, "passwords": rising.passwords, "newcomers": rising.newcomers}
+RAISE = {"straight": rising.straight, "by way of 2": rising.by_way_of_2}
+AFTER = {
+    "nothing": None,
+    "renewals": living.renewals,
+    "renew by campaign": living.renewed_by_campaign,
+    "roots in and out": living.roots_in_and_out,
+    "rollover": new_root.rollover,
+    "down and up": living.down_and_up,
+}
+
+
+@dataclass
+class Course:
+    before: str
+    rise: str
+    after: str
+
+    @classmethod
+    def of(cls, faults):
+        return cls(*(faults.choose(name, list(table)) for name, table in PARTS.items()))
+
+    def __str__(self):
+        return f"{self.before}, {self.rise}, {self.after}"
+
+    @property
+    def parts(self):
+        return [part for part in (BEFORE[self.before], RAISE[self.rise], AFTER[self.after]) if part]
+
+
+PARTS = {"before": BEFORE, "raise": RAISE, "after": AFTER}
+
+
+@dataclass
+class Fleet:
+    sound: list
+    """Keep to the standard in everything."""
+    able: list
+    """Have to arrive in every part."""
+    odd: str
+    new: list
+    """Those of the sound ones that come in as new stations."""
+    statuses: dict = field(default_factory=dict)
+    """How each ended in the last campaign: status and reason."""
 
 
 @dataclass
 class Told:
     seed: int
+    course: str
     seconds: float
     faults: list
     kills: int
@@ -73,117 +101,67 @@ class Told:
     wrong: list
     stories: list
 
+    @property
+    def struck(self):
+        return sum(not fault.startswith("--") for fault in self.faults)
+
 
 async def run(seed, directory):
     """Play *seed*; `Told.wrong` is empty when every invariant held."""
     faults, watch = Faults(seed), Watch()
+    course = Course.of(faults)
     began = time.monotonic()
-    able = {f"OK{number}": () for number in range(SOUND)}
-    able["ABLE"] = (faults.choose("able", ABLE),)
-    everybody = {**able, "ODD": (faults.choose("unable", UNABLE),)}
-    faults.quiet = True
     async with world(directory / f"seed-{seed}", faults, watch) as made:
-        for identity, manners in everybody.items():
-            await made.add(identity, *manners)
-        await until(lambda: set(able) <= set(made.csms.present()), 20)
-        campaign = (await made.csms.campaigner.begin(PLAN)).id
-        faults.quiet = False
-        wrong, statuses = [], {}
-        for again in range(4):
-            if not await until_ended(made, campaign):
-                wrong.append("the campaign has not come to its end")
+        fleet = await assembled(made, course)
+        wrong = []
+        for part in course.parts:
+            wrong += await part(made, fleet)
+            if wrong:
                 break
-            faults.quiet = True  # from the first end on nothing breaks any more: who can has to arrive
-            statuses = {one.identity: (one.status, one.reason) for one in await members(made, campaign)}
-            if all(statuses[identity][0] == "done" for identity in able) or again == 3:
-                break
-            if any("too-many-requests" in reason for _, reason in statuses.values()):
-                await asyncio.sleep(RATION)
-            await tell(made, campaign, Retry())
-        faults.quiet = True
-        wrong += await judge(made, able, statuses)
-        if not wrong and faults.choose("renews", [True, False]):
-            wrong += await renew(made, faults, able, statuses)
-        wrong += await ledger(made, everybody)
+        else:
+            wrong += await in_the_end(made, fleet)
         wrong += watch.broken
         wrong += [f"bug: {context.get('message')}: {context.get('exception')!r}" for context in made.bugs]
     return Told(
         seed=seed,
+        course=str(course),
         seconds=time.monotonic() - began,
         faults=faults.told,
         kills=made.kills,
-        statuses={identity: status for identity, (status, _) in statuses.items()},
+        statuses={identity: status for identity, (status, _) in fleet.statuses.items()},
         wrong=list(dict.fromkeys(wrong)),
         stories=watch.stories(wrong),
     )
 
 
-async def judge(made, able, statuses):
-    wrong = []
-    for identity, (status, reason) in statuses.items():
-        station = await patiently(lambda identity=identity: made.store.peek("station", identity))
-        if status != "done" and not reason:
-            wrong.append(f"{identity} ended as {status} without a reason")
-        if status in ("pending", "starting", "running"):
-            wrong.append(f"{identity} has not come to an end: {status}")
-        if (status == "done") and station.floor < 3:
-            wrong.append(f"{identity} is told to be done and its floor is {int(station.floor)}")
-        if identity in able and status != "done":
-            wrong.append(f"{identity} can reach profile 3 and ended as {status}: {reason}")
-    return wrong
+async def assembled(made, course):
+    """Four sound stations, one that is odd and able, and one of which nobody knows how it ends."""
+    sound = [f"OK{number}" for number in range(SOUND)]
+    new = sound if course.before == "newcomers" else []
+    strict = replace(TRAITS, additional_root_check=True)
+    target = made.faults.choose("target of new ones", [1, 3])
+    for identity in sound:
+        traits = strict if course.after == "rollover" and identity == sound[-1] else TRAITS
+        if identity in new:
+            way = Way.LISTED if new.index(identity) % 2 else Way.PASSWORD
+            await made.expect(identity, way, target=target, traits=traits)
+        else:
+            await made.add(identity, traits=traits)
+    await made.add("ABLE", made.faults.choose("able", ABLE))
+    await made.add("ODD", made.faults.choose("unable", UNABLE))
+    fleet = Fleet(sound=sound, able=[*sound, "ABLE"], odd="ODD", new=new)
+    there = set(fleet.able) - set(new)
+    assert await until(lambda: there <= set(made.csms.present()), 20), "the fleet has not come"
+    return fleet
 
 
-# -- renewals -----------------------------------------------------------------------------------------------
-async def renew(made, faults, able, statuses):
-    """All certificates anew, while things break; who is able has to be seen with a new one in the end."""
-    there = [identity for identity, (status, _) in statuses.items() if status == "done"]
-    old = {identity: await in_force(made, identity) for identity in there}
-    faults.fill()
-    faults.quiet = False
-    for identity in there:
-        await anyhow(lambda identity=identity: made.csms.renewer.renew(identity))
-    until = time.monotonic() + TROUBLE
-    while time.monotonic() < until and not await renewed(made, old):
-        await asyncio.sleep(0.1)
-    faults.quiet = True
-    must = {identity: fingerprint for identity, fingerprint in old.items() if identity in able}
-    until = time.monotonic() + PATIENCE
-    while not await renewed(made, must):
-        if time.monotonic() > until:
-            stand = [
-                await patiently(lambda one=one: made.store.peek("renewals", one, limit=1)) for one in must
-            ]
-            return [
-                f"not renewed: {row.identity} {row.step}: {row.reason}"
-                for rows in stand
-                for row in rows
-                if row.open
-            ]
-        for identity, old_one in must.items():  # begun before an outage kept nothing: a person asks again
-            if not await renewed(made, {identity: old_one}) and made.csms.renewer.open(identity) is None:
-                await anyhow(lambda identity=identity: made.csms.renewer.renew(identity))
-        await asyncio.sleep(0.1)
-    return []
-
-
-async def renewed(made, old):
-    return all([await in_force(made, identity) not in (None, before) for identity, before in old.items()])
-
-
-async def in_force(made, identity):
-    records = await patiently(lambda: made.store.peek("certificates", identity))
-    return next((one.fingerprint for one in records if one.state == CertificateState.ACTIVE), None)
-
-
-async def anyhow(ask):
-    with contextlib.suppress(BadInput, RegistryError):
-        await ask()
-
-
-async def ledger(made, everybody):
-    """Nothing was done twice with harm, and nothing is left open."""
-    wrong = []
-    for identity in everybody:
+async def in_the_end(made, fleet):
+    """Nothing was done twice with harm, nothing is left open, and a new process finds everybody again."""
+    wrong = [] if not fleet.new else await rising.all_in(made, fleet)
+    await made.kill()
+    if not await until(lambda: set(fleet.able) <= set(made.csms.present()), PATIENCE / 8):
+        wrong += [f"{one} has not come back" for one in fleet.able if one not in made.csms.present()]
+    for identity in (*fleet.able, fleet.odd):
         records = await patiently(lambda identity=identity: made.store.peek("certificates", identity))
         active = [one for one in records if one.state == CertificateState.ACTIVE]
         if len(active) > 1:
@@ -199,42 +177,3 @@ async def ledger(made, everybody):
         for one in await patiently(lambda: made.store.peek("open_upgrades"))
     ]
     return wrong
-
-
-# -- through all the outages -------------------------------------------------------------------------------
-async def members(made, campaign):
-    return await patiently(lambda: made.store.peek("campaign_members", campaign))
-
-
-async def tell(made, campaign, command):
-    try:
-        await patiently(lambda: made.csms.campaigner.tell(campaign, command))
-    except BadInput:
-        await asyncio.sleep(0.1)
-
-
-async def until_ended(made, campaign):
-    until_then = time.monotonic() + PATIENCE
-    while time.monotonic() < until_then:
-        found = await patiently(lambda: made.store.peek("campaign", campaign))
-        if found.ended_at is not None:
-            return True
-        if found.status == "stopped":
-            await tell(made, campaign, Resume())
-        await asyncio.sleep(0.1)
-    return False
-
-
-async def patiently(ask):
-    for _ in range(200):
-        try:
-            return await ask()
-        except RegistryError:
-            await asyncio.sleep(0.05)
-    raise AssertionError("the store never came back")
-
-
-async def until(found, seconds):
-    async with asyncio.timeout(seconds):
-        while not found():
-            await asyncio.sleep(0.02)

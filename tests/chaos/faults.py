@@ -1,23 +1,25 @@
 """Where things go wrong, chosen by a seed: at the n-th time that something happens to somebody, and not by a clock."""
 
+import contextlib
 from collections import Counter
 from random import Random
 
 from ocppsec.registry.store import StoreUnavailable
 
 MOST = {
-    "cut": 8,  # at an event of the CSMS or of the station
-    "break": 8,  # before a message arrives, or after it left
-    "answer": 8,  # lost, late or doubled
-    "outage": 8,  # of the database
-    "kill": 4,
-    "reboot": 3,
+    "cut": 6,  # at an event of the CSMS or of the station
+    "break": 6,  # before a message arrives, or after it left
+    "answer": 6,  # lost, late or doubled
+    "outage": 6,  # of the database
+    "kill": 2,
+    "reboot": 2,
     "refusal": 2,
     "lie": 2,
     "twice": 2,
-    "unreachable": 3,
+    "asleep": 2,
+    "unreachable": 2,
 }
-"""How many of each kind a purse may hold.  Each seed fills its own, so that one has four kills and another none."""
+"""How many of each kind a purse may hold.  Each part of a course fills its own: one has two kills and another none."""
 
 
 class Faults:
@@ -46,12 +48,20 @@ class Faults:
         self.told.append(f"{kind} at {where} #{self._seen[where]}")
         return True
 
-    def fill(self):
-        """The purse once more, for the next part of the course."""
-        drawn = Random(f"{self.seed}/purse again")
+    @contextlib.contextmanager
+    def trouble(self, part):
+        """A purse of its own for one part of the course; behind it all goes well again."""
+        drawn = Random(f"{self.seed}/purse/{part}")
         self.left = Counter({kind: drawn.randint(0, most) for kind, most in MOST.items()})
+        self.told.append(f"-- {part}")
+        self.quiet = False
+        try:
+            yield
+        finally:
+            self.quiet = True
 
     def choose(self, where, options):
+        """Depends on the seed and on *where* alone, so that no choice changes another one."""
         return Random(f"{self.seed}/choose/{where}").choice(options)
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
-from course import run
+from course import PARTS, Course, run
 from faults import Faults, FaultyStore
 from watch import Watch
 from wire import Wire
@@ -15,6 +16,7 @@ from ocppsec.ocppj.frames import CallResult, encode
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
 from ocppsec.registry.store import StoreUnavailable
+from ocppsec.station import happenings
 
 NONE, BASIC, TLS_BASIC, TLS_CLIENT = SecurityProfile
 
@@ -34,15 +36,30 @@ async def test_a_seed(seed, tmp_path):
 def test_a_seed_replays():
     """The same seed breaks the same things at the same points, another seed others; the purse is finite."""
 
-    def struck(seed):
-        faults = Faults(seed, cut=5)
-        for number in range(200):
-            faults.strikes("cut", f"place {number % 7}", 0.2)
-        return faults.told
+    def struck(seed, *chosen):
+        faults = Faults(seed)
+        for where in chosen:
+            faults.choose(where, [1, 2])
+        with faults.trouble("raise to 3"):
+            purse = faults.left["cut"]
+            for number in range(2000):
+                faults.strikes("cut", f"place {number % 7}", 0.2)
+        faults.strikes("cut", "behind it", 1.0)
+        return faults.told, purse
 
-    assert struck(1) == struck(1)
-    assert struck(1) != struck(2)
-    assert len(struck(1)) == 5
+    told, purse = struck(1)
+    assert (told, purse) == struck(1, "another", "choice")
+    assert told != struck(2)[0]
+    assert len(told) == 1 + purse > 1
+
+
+def test_all_courses_come_about():
+    """Every part of a course is chosen about as often as the others of its table."""
+    courses = [Course.of(Faults(seed)) for seed in range(1000)]
+    for number, table in enumerate(PARTS.values()):
+        counted = Counter(str(course).split(", ")[number] for course in courses)
+        assert set(counted) == set(table)
+        assert min(counted.values()) > 0.75 * max(counted.values())
 
 
 class Link:
@@ -128,6 +145,10 @@ def refusal(reason):
     )
 
 
+def failed(reason):
+    return happenings.ConnectFailed(slot=1, profile=3, stage="tls", reason=reason)
+
+
 @pytest.mark.parametrize(
     ("happens", "broken"),
     [
@@ -162,19 +183,31 @@ def refusal(reason):
         ),
         pytest.param(
             lambda watch: (
+                watch.may_fall.add("CP1"),
                 watch.stored("station", (), record("CP1", TLS_CLIENT)),
                 watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_CLIENT),
                 watch.stored("station", (), record("CP1", TLS_BASIC)),
+                watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_BASIC),
             ),
             None,
-            id="the one step down",
+            id="the one step down, once more than needed",
         ),
         pytest.param(
             lambda watch: (
-                watch.stored("station", (), record("CP1", TLS_BASIC)),
-                watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_BASIC),
+                watch.may_fall.add("CP1"),
+                watch.stored("record_boot", ("CP1", SimpleNamespace(profile=TLS_CLIENT)), None),
+                watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_CLIENT),
+                watch.stored("raise_floor", ("CP1", TLS_CLIENT), TLS_BASIC),
             ),
-            "not from 3",
+            "without a boot",
+            id="up again on an old boot",
+        ),
+        pytest.param(
+            lambda watch: (
+                watch.stored("station", (), record("CP1", TLS_CLIENT)),
+                watch.stored("lower_floor", (record("CP1", TLS_BASIC),), TLS_CLIENT),
+            ),
+            "nobody asked",
             id="another step down",
         ),
         pytest.param(
@@ -186,6 +219,28 @@ def refusal(reason):
         ),
         pytest.param(lambda watch: watch.event(refusal("wrong-password")), "was refused", id="refused"),
         pytest.param(lambda watch: watch.event(refusal("store-unavailable")), None, id="our own outage"),
+        pytest.param(
+            lambda watch: (watch.new.add("CP1"), watch.event(refusal("onboarding-in-use"))),
+            None,
+            id="a new station that is there already",
+        ),
+        pytest.param(
+            lambda watch: watch.event(refusal("onboarding-in-use")), "was refused", id="one that is not new"
+        ),
+        pytest.param(
+            lambda watch: watch.lived("CP1", failed("certificate verify failed: the server's certificate")),
+            "InvalidCsmsCertificate",
+            id="doors it cannot believe",
+        ),
+        pytest.param(
+            lambda watch: watch.lived("CP1", failed("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca")),
+            "FailedToAuthenticateAtCsms",
+            id="doors that do not believe it",
+        ),
+        pytest.param(lambda watch: watch.lived("CP1", failed("connection reset")), None, id="a broken line"),
+        pytest.param(lambda watch: watch.roots("CP1", 2, ["a"], ["b"]), "no root", id="the root is gone"),
+        pytest.param(lambda watch: watch.roots("CP1", 3, ["a", "b"], ["b", "c"]), None, id="one root is enough"),
+        pytest.param(lambda watch: watch.roots("CP1", 1, [], ["b"]), None, id="no door needs a root yet"),
     ],
 )
 def test_the_watch_sees_it(happens, broken):

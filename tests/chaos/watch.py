@@ -6,9 +6,14 @@ from dataclasses import asdict
 
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.station import happenings as told
+from ocppsec.station.tls import security_event_of
 
 OUR_FAULT = frozenset({"store-unavailable"})
 """Refusals that are no refusal of the station: it comes again."""
+ONE_AT_A_TIME = "onboarding-in-use"
+"""Of a new station, whose earlier connection could be somebody else's: that one has to show first that it lives."""
+
+TOO_LOW = "profile-below-floor"
 
 
 class Watch:
@@ -16,6 +21,13 @@ class Watch:
 
     def __init__(self):
         self.honest = set()
+        self.new = set()
+        """Stations that came in as new ones."""
+        self.may_fall = set()
+        """Stations that a person is taking from profile 3 to 2, until they are there.
+
+        One that answers and does not go, boots on 3 again: then 2 is refused again, though the station may try it.
+        """
         self.broken = []
         self.refusals = Counter()
         self._booted = {}
@@ -31,11 +43,9 @@ class Watch:
                 self._booted[identity] = max(self._booted.get(identity, 0), facts.profile)
             case "raise_floor":
                 self._rises(arguments[0], arguments[1])
-            case "lower_floor":  # the one step down that there is: from 3 to 2, asked for by a person
-                identity = arguments[0].identity
-                if self._floors.get(identity, 0) != SecurityProfile.TLS_CLIENT:
-                    self.broken.append(f"the floor of {identity} was lowered, and not from 3")
-                self._floors[identity] = SecurityProfile.TLS_BASIC
+            # The one step down that there is, asked for by a person; done again it lowers nothing.
+            case "lower_floor" if result is SecurityProfile.TLS_CLIENT:
+                self._falls(arguments[0].identity)
             case "save_upgrade" if arguments[0].raise_floor_to is not None:
                 self._rises(arguments[0].upgrade.identity, arguments[0].raise_floor_to)
             case "admission_record" | "station" if result is not None:
@@ -50,7 +60,15 @@ class Watch:
         if profile > SecurityProfile.BASIC and self._booted.get(identity, 0) < profile:
             self.broken.append(f"the floor of {identity} rose to {int(profile)} without a boot there")
 
+    def _falls(self, identity):
+        if identity not in self.may_fall:
+            self.broken.append(f"the floor of {identity} was lowered, and nobody asked for it")
+        self._floors[identity] = SecurityProfile.TLS_BASIC
+        self._booted[identity] = SecurityProfile.TLS_BASIC  # up again it has to be seen again
+
     def _floor(self, identity, floor):
+        if identity in self.may_fall and floor == SecurityProfile.TLS_BASIC < self._floors.get(identity, 0):
+            self._falls(identity)  # by a write whose end a kill kept from us
         if floor < self._floors.get(identity, 0):
             self.broken.append(f"the floor of {identity} fell to {int(floor)}")
         self._floors[identity] = max(floor, self._floors.get(identity, 0))
@@ -78,10 +96,21 @@ class Watch:
     def lived(self, identity, happening):
         """What the wire said: an event could be missing, an HTTP answer cannot."""
         self._tell(identity, type(happening).__name__, asdict(happening))
-        if isinstance(happening, told.Refused) and happening.status != 503 and identity in self.honest:
-            self.broken.append(
-                f"{identity} keeps to the standard and was told {happening.status} {happening.body}"
-            )
+        if identity not in self.honest:
+            return
+        match happening:
+            case told.Refused(status=status, body=body) if status != 503 and not self._excused(identity, body):
+                self.broken.append(f"{identity} keeps to the standard and was told {status} {body}")
+            case told.ConnectFailed(reason=reason) if (event := security_event_of(reason)) is not None:
+                self.broken.append(f"{identity} keeps to the standard and sees {event}: {reason}")
+
+    def _excused(self, identity, said):
+        return (identity in self.new and ONE_AT_A_TIME in said) or (identity in self.may_fall and TOO_LOW in said)
+
+    def roots(self, identity, profile, trusted, served):
+        """Public keys: of the roots the station has, and of those each of which is enough to believe the doors."""
+        if profile > SecurityProfile.BASIC and not any(key in served for key in trusted):
+            self.broken.append(f"{identity} is on profile {profile} and has no root that the doors need")
 
     # -- what was told ----------------------------------------------------------------------------------
     def event(self, event):
@@ -93,5 +122,5 @@ class Watch:
             )
         if event.name == "connection-refused" and event.identity in self.honest:
             self.refusals[event.reason] += 1
-            if event.reason not in OUR_FAULT:
+            if event.reason not in OUR_FAULT and not self._excused(event.identity, event.reason):
                 self.broken.append(f"{event.identity} keeps to the standard and was refused: {event.reason}")

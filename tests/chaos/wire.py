@@ -1,8 +1,8 @@
 """What a seed does to messages, connections and reboots of one station, each at its n-th passing.
 
 Before a message arrives and after it left the connection may break; an answer may be lost, late or doubled; a station
-may refuse what it was asked, lie that it did it, reboot in the middle, not reach the new door after a reboot and come
-back on its old profile, or come twice.  The station itself is a right one, and knows nothing of all this.
+may refuse what it was asked, lie that it did it, reboot in the middle, be away for a while, not reach the new door after
+a reboot and come back on its old profile, or come twice.  The station itself is a right one, and knows nothing of all this.
 """
 
 import asyncio
@@ -22,12 +22,13 @@ LATE = 3.5
 """Seconds; longer than the CSMS of this world waits for an answer."""
 WILLING = {
     "InstallCertificate": {"status": "Accepted"},
+    "DeleteCertificate": {"status": "Accepted"},
     "CertificateSigned": {"status": "Accepted"},
     "SetNetworkProfile": {"status": "Accepted"},
     "TriggerMessage": {"status": "Accepted"},
     "Reset": {"status": "Accepted"},
 }
-"""What a station says that only says so."""
+"""What a station says that only says so.  Not of a new password: who lies about that has locked itself out (A01.FR.03)."""
 
 
 class Wire:
@@ -56,6 +57,9 @@ class Wire:
             if self._unreachable and attempt.connection.security_profile > self._profile:
                 return Failure(stage="tcp", reason="chaos: the new door cannot be reached", event=None)
 
+            if self.strikes("asleep", "dialling", 0.05):
+                await asyncio.sleep(LATE)
+
             async def dial(handler):
                 return await right.dialler(attempt, handler, memory=memory, new_id=new_id)
 
@@ -63,7 +67,12 @@ class Wire:
             if isinstance(outcome, Failure):
                 return outcome
             if self.strikes("twice", "connected", 0.06):
-                asyncio.get_running_loop().call_later(0.05, self._come_again, right, dial)
+
+                def again():
+                    if memory.load().password == attempt.kept.password:  # it comes with what it has now
+                        self._come_again(right, dial)
+
+                asyncio.get_running_loop().call_later(0.05, again)
             return self._speaking(outcome)
 
         return replace(right, dialler=dialler)
