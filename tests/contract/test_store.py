@@ -786,7 +786,10 @@ async def test_security_events_kept(store):
 async def test_begin_upgrade(store):
     """An upgrade is kept with its steps, and the station's target rises with it."""
     await store.add_station(new_station())
-    steps = [UpgradeStep(at=NOW, step="begun"), UpgradeStep(at=later(1), step="asked", detail="slots")]
+    steps = [
+        UpgradeStep(at=NOW, step="begun"),
+        UpgradeStep(at=later(1), step="asked", detail="slots", messages='[{"from":"station"}]'),
+    ]
 
     assert await store.begin_upgrade(upgrade(), steps) == upgrade()
 

@@ -1,11 +1,13 @@
 """From profile 3 down to 2 by name: our CSMS and our station, real sockets and real TLS."""
 
 import asyncio
+import json
 import random
 from datetime import UTC, datetime
 
 import pytest
 
+from ocppsec.csms import evidence
 from ocppsec.csms.configuration import Configuration, default_doors
 from ocppsec.csms.errors import BadInput
 from ocppsec.csms.service import Csms
@@ -207,3 +209,20 @@ async def test_nobody_is_locked_out_by_hand(house, action, payload):
     await house.station.until(lambda station: not station.accepted, timeout=10)
     await house.station.until(lambda station: station.accepted, timeout=30)
     assert house.csms.connection(IDENTITY).profile == 3
+
+
+async def test_what_was_said_is_evidence(house):
+    """Each request of the upgrade and the station's answer to it, certificates by their hash."""
+    (upgrade,) = await house.store.upgrades(IDENTITY)
+    found = await evidence.of_upgrade(house.store, upgrade)
+    said = [message for step in found["steps"] for message in step["messages"]]
+
+    asked = [message["action"] for message in said if message["from"] == "csms"]
+    answered = [message["result of"] for message in said if "result of" in message]
+    assert {"GetVariables", "InstallCertificate", "SetNetworkProfile", "SetVariables", "Reset"} <= set(asked)
+    assert set(asked) == set(answered)
+    assert len(asked) == len(answered)
+    (signed,) = [message for message in said if message.get("action") == "CertificateSigned"]
+    assert signed["payload"]["certificateChain"].startswith("sha256:")
+    assert any(message.get("action") == "SignCertificate" for message in said)
+    assert "BEGIN CERTIFICATE" not in json.dumps(found)

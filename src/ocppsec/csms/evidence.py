@@ -4,6 +4,7 @@ Only rows that were written when it happened; nothing is told from memory, and n
 by their hash, passwords not at all.
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -57,7 +58,9 @@ async def of_errand(store: Store, errand: Errand) -> dict[str, Any]:
             "ended_at": _moment(errand.ended_at),
         },
         "station": None if station is None else _station(station),
-        "steps": [{"at": _moment(one.at), "step": one.step, "detail": one.detail} for one in steps],
+        "steps": [
+            {"at": _moment(one.at), "step": one.step, "detail": one.detail, "messages": []} for one in steps
+        ],
         "connections": [_attempt(one) for one in reversed(attempts) if _within(one.at, errand)],
         "certificates": [_certificate(one) for one in certificates if _within(one.issued_at, errand)],
     }
@@ -158,7 +161,12 @@ def _station(station: Station) -> dict[str, Any]:
 
 
 def _step(step: UpgradeStep) -> dict[str, Any]:
-    return {"at": _moment(step.at), "step": step.step, "detail": step.detail}
+    return {
+        "at": _moment(step.at),
+        "step": step.step,
+        "detail": step.detail,
+        "messages": json.loads(step.messages or "[]"),
+    }
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from ocppsec.csms import upgrade_rows
 from ocppsec.csms.asking import ask
 from ocppsec.csms.conduct import Running
+from ocppsec.csms.messages_told import with_messages
 from ocppsec.csms.session import Session
 from ocppsec.csms.signing import Signer, sign
 from ocppsec.events import Emit, Event
@@ -62,12 +63,14 @@ class UpgradeConduct:
         identity, before = running.identity, self._after_outage(running)
         noticed = self._noticed.get(identity, NOTICED_NOTHING)
         self._noticed[identity] = notice(noticed, before, event, self._seconds())
-        return self._weighed(running, workflow.decide(before, event))
+        state, effects = workflow.decide(before, event)
+        return self._weighed(running, (state, with_messages(effects, event)))
 
     def resume(self, running: Running[Upgrade, State], profile: SecurityProfile | None) -> Move:
         """*profile* on which the station can be called; None: it is not there, and we were away."""
         state = running.state if profile is None else self._after_outage(running)
-        return self._weighed(running, workflow.resume(state, None if profile is None else int(profile)))
+        state, effects = workflow.resume(state, None if profile is None else int(profile))
+        return self._weighed(running, (state, with_messages(effects, None)))
 
     async def again(self, running: Running[Upgrade, State], *, asked: bool) -> Move:
         if asked:

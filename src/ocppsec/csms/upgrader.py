@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ocppsec.csms import upgrade_rows
+from ocppsec.csms.messages_told import with_messages
 from ocppsec.csms.session import Session
 from ocppsec.csms.signing import Signer
 from ocppsec.csms.under_way import UnderWay
@@ -77,6 +78,7 @@ class Upgrader:
     async def begin(self, upgrade: Upgrade, plan: Plan, start: StationAtStart) -> Upgrade:
         """Keep a new upgrade and take its first step; raises `UpgradeInProgress`, `NotRegistered`."""
         state, effects = workflow.begin(plan, start)
+        effects = with_messages(effects, None)
 
         async def keep() -> Upgrade:
             row = upgrade_rows.row(upgrade, state, self._now(), same_step=False)

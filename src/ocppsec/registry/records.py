@@ -184,6 +184,8 @@ class UpgradeStep:
     at: datetime
     step: str
     detail: str = ""
+    messages: str | None = None
+    """What was said at it, a JSON list; see `ocppsec.csms.messages_told`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,6 +191,8 @@ class Note:
 
     step: str
     detail: str = ""
+    messages: str | None = None
+    """What was said, as the shell keeps it."""
 
 
 Effect = Send | Sign | RaiseFloor | LowerFloor | LowerTarget | Note

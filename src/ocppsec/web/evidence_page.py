@@ -78,7 +78,7 @@ def _one(evidence: dict[str, Any]) -> str:
     if evidence["station"]:
         parts += ["<h3>The station, now</h3>", _facts(evidence["station"])]
     for title, key, columns in (
-        ("Steps", "steps", ("at", "step", "detail")),
+        ("Steps", "steps", ("at", "step", "detail", "messages")),
         (
             "What the doors saw",
             "connections",
@@ -114,4 +114,8 @@ def _table(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     """Stations choose some of these words."""
+    if isinstance(value, list):
+        return (
+            "<br>".join(f"<code>{escape(json.dumps(one, ensure_ascii=False))}</code>" for one in value) or "–"
+        )
     return "–" if value is None or value == "" else escape(str(value))

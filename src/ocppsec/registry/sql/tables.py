@@ -245,6 +245,7 @@ upgrade_steps: Final = Table(
     _needed("at", Moment),
     _needed("step", Text),
     _needed("detail", Text),
+    Column("messages", Text),
 )
 
 renewals: Final = Table(

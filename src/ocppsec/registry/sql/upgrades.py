@@ -30,6 +30,7 @@ _FIELDS: Final = (
     "started_at",
     "ended_at",
 )
+_OF_A_STEP: Final = ("at", "step", "detail", "messages")
 _CHANGING: Final = ("status", "step", "reason", "state", "deadline", "ended_at")
 
 
@@ -85,7 +86,7 @@ async def all_open(connection: AsyncConnection) -> list[Upgrade]:
 
 
 async def steps_of(connection: AsyncConnection, upgrade_id: str) -> list[UpgradeStep]:
-    columns = (upgrade_steps.c.at, upgrade_steps.c.step, upgrade_steps.c.detail)
+    columns = (upgrade_steps.c[name] for name in _OF_A_STEP)
     chosen = select(*columns).where(upgrade_steps.c.upgrade == upgrade_id).order_by(upgrade_steps.c.number)
     return [UpgradeStep(**row._mapping) for row in await connection.execute(chosen)]  # noqa: SLF001
 
@@ -106,6 +107,6 @@ async def _select(
 async def _add_steps(connection: AsyncConnection, upgrade_id: str, steps: Sequence[UpgradeStep]) -> None:
     if steps:
         rows = [
-            {"upgrade": upgrade_id, "at": each.at, "step": each.step, "detail": each.detail} for each in steps
+            {"upgrade": upgrade_id, **{name: getattr(each, name) for name in _OF_A_STEP}} for each in steps
         ]
         await connection.execute(insert(upgrade_steps), rows)
