@@ -55,7 +55,10 @@ class Troubles:
             self._server.kill()
         else:
             with {"lock": locked, "full": full}[kind](self._server.up.state):
-                self.wrong += outage(self._server, self._dice.uniform(*SECONDS), kind)
+                wrong = outage(self._server, self._dice.uniform(*SECONDS), kind)
+            self.wrong += wrong
+            for one in wrong:
+                self._say(f"! {one}")
             recovers(self._server)
         self.seen[kind] += 1
         self._quiet_since = time.monotonic()
@@ -131,6 +134,7 @@ def outage(server, seconds, kind):
                 wrong.append(f"{kind}: 503 for another reason: {text}")
         if time.monotonic() > until:
             break
+        time.sleep(0.2)
     if not server.alive:
         wrong.append(f"{kind}: the server has ended")
     return list(dict.fromkeys(wrong))
