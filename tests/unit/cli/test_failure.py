@@ -78,7 +78,6 @@ def test_a_bug_is_told_without_a_traceback(crashes, capsys):
 
 def test_a_bug_in_a_task_is_told_as_the_bug_it_is(crashes, capsys):
     """Alone in its group it is told by itself; exceptions that lead back to each other have an end."""
-
     first, second = KeyError("first"), ValueError("second")
     first.__context__ = ExceptionGroup("tasks", [second])
     second.__context__ = first
