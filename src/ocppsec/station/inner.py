@@ -77,9 +77,8 @@ class Inner:
         self.asking = None
         self.transaction = None
 
-    def prune(self) -> None:
-        """After the profile rose: no slot with a lower one is dialled any more, reboot or not (A05.FR.06)."""
-        floor = self.floor
+    def prune(self, floor: int) -> None:
+        """No slot with a lower security profile than *floor* is dialled any more, reboot or not (A05.FR.06)."""
         self.booted_slots = {
             slot: stored for slot, stored in self.booted_slots.items() if stored.security_profile >= floor
         }

@@ -230,8 +230,10 @@ class Station:
         if not reached.on_fallback_root and profile >= SecurityProfile.TLS_BASIC:
             kept = without_fallback(kept)  # M05.FR.13
         inner.keep(kept)
-        inner.prune()
-        if kept.security_profile > before.security_profile:
+        risen = kept.security_profile > before.security_profile
+        # Where it may go down again the floor is lower than what it has risen to; the lower slots are gone all the same.
+        inner.prune(kept.security_profile if risen else inner.floor)
+        if risen:
             removed = tuple(sorted(before.slots.keys() - kept.slots.keys()))
             self._tell(
                 told.ProfileRaised(old=before.security_profile, new=kept.security_profile, removed=removed)

@@ -240,6 +240,26 @@ async def test_after_a_higher_profile_no_lower_slot_is_dialled(living, dialler, 
         assert 1 not in {h.slot for h in station.happened if isinstance(h, told.Dialling)}
 
 
+async def test_one_that_may_go_down_dials_no_slot_that_went_with_its_rise(living, dialler, world):
+    """A05.FR.06: AllowSecurityProfileDowngrade lets a slot be written anew; it does not bring the old one back."""
+    slots = {2: world.profile(2), 3: world.profile(3)}
+    kept = {
+        "slots": slots,
+        "priority": (3, 2),
+        "security_profile": 2,
+        "certificates": (own(world, "k1"),),
+        "roots": (InstalledRoot("CSMSRootCertificate", world.root.pem),),
+        "variables": {"SecurityCtrlr.AllowSecurityProfileDowngrade": "true"},
+    }
+    async with living(**kept) as station:
+        await accepted(station)
+        assert station.remembered.slots.keys() == {3}
+        dialler.script[3] = UNREACHABLE
+        station.cut()
+        await dialled(station, dialler, 6)
+    assert set(dialler.slots) == {3}
+
+
 async def test_a_lower_profile_is_never_dialled(living, dialler, world):
     """A00.FR.005: not even when a damaged memory lists it."""
     slots = {1: world.profile(1), 2: world.profile(2)}
