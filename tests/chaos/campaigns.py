@@ -39,7 +39,11 @@ async def campaign(made, fleet, part, **goal):
         await tell(made, begun, Retry())
         ended = await until_ended(made, begun)
     return [
-        *(f"{identity} {wrong}" for identity in fleet.statuses for wrong in ends_badly(fleet, part, identity)),
+        *(
+            f"{identity} {wrong}"
+            for identity in fleet.statuses
+            for wrong in ends_badly(fleet, part, identity)
+        ),
         *await errands(made, begun),
     ]
 

@@ -3,10 +3,9 @@
 import asyncio
 
 from campaigns import campaign
+from cryptography import x509
 from patience import anyhow, patiently, through
 from rising import to
-
-from cryptography import x509
 
 from ocppsec.certificates.hierarchy import create_root, new_authority_key
 from ocppsec.certificates.pem import write_chain
@@ -45,7 +44,12 @@ async def renewals(made, fleet):
     if await through(made.faults, "renewals", again, arrived):
         return []
     stand = [await patiently(lambda one=one: made.store.peek("renewals", one, limit=1)) for one in must]
-    return [f"{row.identity} is not renewed: {row.step}: {row.reason}" for rows in stand for row in rows if row.open]
+    return [
+        f"{row.identity} is not renewed: {row.step}: {row.reason}"
+        for rows in stand
+        for row in rows
+        if row.open
+    ]
 
 
 async def renewed_by_campaign(made, fleet):

@@ -47,7 +47,9 @@ async def rollover(made, fleet):
         return [f"the rollover stands in {made.csms.rollover.phase}: {await in_the_way(made)}"]
     after = made.csms.authority.present.root
     if (after == before) is (turn is None):
-        return [f"the root {'was not' if turn is None else 'was'} replaced, and it was {turn or 'not'} to be given up"]
+        return [
+            f"the root {'was not' if turn is None else 'was'} replaced, and it was {turn or 'not'} to be given up"
+        ]
     return await trusted(made, fleet)
 
 
@@ -75,7 +77,10 @@ async def trusted(made, fleet):
     for identity in fleet.able:
         await until(lambda identity=identity: confirmed(identity), PATIENCE / 8)
         kept = made.stations[identity].remembered
-        keys, ours = {public_key_sha256(one.public_key()) for one in csms_roots(kept)}, public_key_sha256(root.public_key())
+        keys, ours = (
+            {public_key_sha256(one.public_key()) for one in csms_roots(kept)},
+            public_key_sha256(root.public_key()),
+        )
         if keys != {ours}:
             wrong.append(f"{identity} trusts {len(keys)} roots, and {'also' if ours in keys else 'not'} ours")
         leaf = read_certificates(kept.certificates[0].chain_pem)[0]

@@ -18,7 +18,9 @@ async def to(made, fleet, profile, *, select="all"):
     for identity in fleet.able:
         station = await patiently(lambda identity=identity: made.store.peek("station", identity))
         if station.floor < profile:
-            wrong.append(f"{identity} is able, and its floor is {int(station.floor)} behind a raise to {profile}")
+            wrong.append(
+                f"{identity} is able, and its floor is {int(station.floor)} behind a raise to {profile}"
+            )
     return wrong
 
 
@@ -28,7 +30,11 @@ async def straight(made, fleet):
 
 async def by_way_of_2(made, fleet):
     """So that passwords are changed over TLS, too."""
-    return await to(made, fleet, 2) or await passwords(made, fleet) or await to(made, fleet, 3, select="floor>=2")
+    return (
+        await to(made, fleet, 2)
+        or await passwords(made, fleet)
+        or await to(made, fleet, 3, select="floor>=2")
+    )
 
 
 # -- passwords ----------------------------------------------------------------------------------------------
@@ -91,4 +97,8 @@ async def all_in(made, fleet):
     async def done():
         return all([(await _entry(made, identity)).stage is Stage.DONE for identity in fleet.new])
 
-    return [] if await until(done, PATIENCE / 8) else [f"new still: {[await _entry(made, one) for one in fleet.new]}"]
+    return (
+        []
+        if await until(done, PATIENCE / 8)
+        else [f"new still: {[await _entry(made, one) for one in fleet.new]}"]
+    )

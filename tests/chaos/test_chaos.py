@@ -239,7 +239,9 @@ def failed(reason):
         ),
         pytest.param(lambda watch: watch.lived("CP1", failed("connection reset")), None, id="a broken line"),
         pytest.param(lambda watch: watch.roots("CP1", 2, ["a"], ["b"]), "no root", id="the root is gone"),
-        pytest.param(lambda watch: watch.roots("CP1", 3, ["a", "b"], ["b", "c"]), None, id="one root is enough"),
+        pytest.param(
+            lambda watch: watch.roots("CP1", 3, ["a", "b"], ["b", "c"]), None, id="one root is enough"
+        ),
         pytest.param(lambda watch: watch.roots("CP1", 1, [], ["b"]), None, id="no door needs a root yet"),
     ],
 )

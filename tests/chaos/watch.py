@@ -99,13 +99,17 @@ class Watch:
         if identity not in self.honest:
             return
         match happening:
-            case told.Refused(status=status, body=body) if status != 503 and not self._excused(identity, body):
+            case told.Refused(status=status, body=body) if status != 503 and not self._excused(
+                identity, body
+            ):
                 self.broken.append(f"{identity} keeps to the standard and was told {status} {body}")
             case told.ConnectFailed(reason=reason) if (event := security_event_of(reason)) is not None:
                 self.broken.append(f"{identity} keeps to the standard and sees {event}: {reason}")
 
     def _excused(self, identity, said):
-        return (identity in self.new and ONE_AT_A_TIME in said) or (identity in self.may_fall and TOO_LOW in said)
+        return (identity in self.new and ONE_AT_A_TIME in said) or (
+            identity in self.may_fall and TOO_LOW in said
+        )
 
     def roots(self, identity, profile, trusted, served):
         """Public keys: of the roots the station has, and of those each of which is enough to believe the doors."""
