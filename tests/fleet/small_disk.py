@@ -16,28 +16,34 @@ UNSHARE = (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"])
 
 def obstacle():
     """Why no disk can be made full here; None when it can."""
-    said = []
-    for way in UNSHARE:
-        mounted = [*way, "mount", "-t", "tmpfs", "fleet", "/mnt"]
-        try:
-            tried = subprocess.run(mounted, capture_output=True, text=True, check=False)
-        except OSError as error:
-            return str(error)
-        if tried.returncode == 0:
-            return None
-        said.append(tried.stderr.strip())
-    return "no file system of one's own can be mounted: " + "; ".join(said)
+    return _way()[1]
 
 
 def move_in(module):
     """The command once more, where it may mount; comes back only there.  Raises SystemExit where it cannot be."""
     if INSIDE in os.environ:
         return
+    way, said = _way()
+    if way is None:
+        raise SystemExit(said)
+    os.environ[INSIDE] = "1"
+    os.execvp(way[0], [*way, sys.executable, "-m", module, *sys.argv[1:]])
+
+
+def _way():
+    """One that works, and None; else None, and what is in the way of each."""
+    said = []
     for way in UNSHARE:
-        if subprocess.run([*way, "true"], capture_output=True, check=False).returncode == 0:
-            os.environ[INSIDE] = "1"
-            os.execvp(way[0], [*way, sys.executable, "-m", module, *sys.argv[1:]])
-    raise SystemExit(obstacle())
+        try:
+            tried = subprocess.run(
+                [*way, "mount", "-t", "tmpfs", "fleet", "/mnt"], capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            return None, str(error)
+        if tried.returncode == 0:
+            return way, None
+        said.append(tried.stderr.strip())
+    return None, "no file system of one's own can be mounted: " + "; ".join(said)
 
 
 def mount(directory):
