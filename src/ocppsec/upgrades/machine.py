@@ -136,8 +136,9 @@ From every step:
 
 {always}
 
-A CALL that gets no answer is sent again in the same step, a few times. A lost connection leaves the step as it
-is; its CALL is sent again when the station is back, 20 times at most in each upgrade from one profile to the next.
+A CALL that gets no answer is sent again in the same step, a few times; so is one that gets a CALLERROR that may pass (InternalError,
+GenericError, and SecurityError while the station has not read yet that its boot was accepted), after 2 and then 4
+seconds. A lost connection leaves the step as it is; its CALL is sent again when the station is back, 20 times at most in each upgrade from one profile to the next.
 
 When the CSMS was away itself, the step begins anew with all of its time. What a station did meanwhile, going back to its
 old profile for instance, is not counted against it; 25 times before the switch and 25 times in it.
