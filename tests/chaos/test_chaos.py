@@ -11,7 +11,7 @@ from faults import Faults, FaultyStore
 from watch import Watch
 from wire import Wire
 
-from ocppsec.events import ConnectionRefused
+from ocppsec.events import ConnectionRefused, HandshakeFailed
 from ocppsec.ocppj.frames import CallResult, encode
 from ocppsec.profiles.profile import SecurityProfile
 from ocppsec.registry.memory import MemoryStore
@@ -145,6 +145,10 @@ def refusal(reason):
     )
 
 
+def handshake(reason):
+    return HandshakeFailed(door="mtls", address="127.0.0.1", reason=reason, advice="")
+
+
 def failed(reason):
     return happenings.ConnectFailed(slot=1, profile=3, stage="tls", reason=reason)
 
@@ -237,6 +241,12 @@ def failed(reason):
             "FailedToAuthenticateAtCsms",
             id="doors that do not believe it",
         ),
+        pytest.param(
+            lambda watch: watch.event(handshake("CERTIFICATE_VERIFY_FAILED: unable to get issuer certificate")),
+            "believed no more",
+            id="a certificate that the door does not believe",
+        ),
+        pytest.param(lambda watch: watch.event(handshake("UNEXPECTED_EOF")), None, id="one who hung up"),
         pytest.param(lambda watch: watch.lived("CP1", failed("connection reset")), None, id="a broken line"),
         pytest.param(lambda watch: watch.roots("CP1", 2, ["a"], ["b"]), "no root", id="the root is gone"),
         pytest.param(

@@ -124,6 +124,8 @@ class Watch:
                 event.name,
                 {name: said for name, said in asdict(event).items() if name != "identity"},
             )
+        if event.name == "handshake-failed" and "CERTIFICATE_VERIFY_FAILED" in event.reason:
+            self.broken.append(f"a certificate of the fleet is believed no more: {event.reason}")
         if event.name == "connection-refused" and event.identity in self.honest:
             self.refusals[event.reason] += 1
             if event.reason not in OUR_FAULT and not self._excused(event.identity, event.reason):
