@@ -180,7 +180,7 @@ def _by_what_was_seen(seen: Sequence[Attempt], advice: Sequence[str]) -> list[st
         return [
             (
                 "No door has seen it try since: power, network, name resolution or a firewall; or it hangs in its"
-                " restart. Look at the site first."
+                " restart. Look at the site first; ocppsec audit door, run there, sees our doors as it would."
             )
         ]
     newest = failed[0]

@@ -81,7 +81,7 @@ def test_it_does_try():
         pytest.param({"connected": 2}, False, "where it should be", id="came on the new one"),
         pytest.param({"upgrades": (UNDER_WAY,)}, False, "goes on by itself", id="under way"),
         pytest.param({"upgrades": (REFUSED,)}, False, "Look at the site", id="failed while it was there"),
-        pytest.param({"upgrades": ()}, False, "Look at the site", id="no upgrade"),
+        pytest.param({"upgrades": ()}, False, "ocppsec audit door", id="no upgrade"),
         pytest.param(
             {"station": replace(STATION, floor=SecurityProfile.TLS_BASIC), "upgrades": ()},
             False,
