@@ -102,7 +102,9 @@ class _View:
             facts = await wire.handshake(self._context(ciphers, version), self._door.host)
         except Ended as ended:
             if ended.alert and wire is not None and wire.greeted:
-                return _right(about, f"its certificate is believed; it wants one of the station ({ended.how})")
+                return _right(
+                    about, f"its certificate is believed; it wants one of the station ({ended.how})"
+                )
             return await self._refused(about, ended)
         finally:
             if wire is not None:

@@ -33,7 +33,10 @@ def row(upgrade: Upgrade, state: State, now: datetime, *, same_step: bool) -> Up
 
 
 def steps(effects: Sequence[Effect], now: datetime) -> tuple[UpgradeStep, ...]:
-    return tuple(UpgradeStep(at=now, step=note.step, detail=note.detail, messages=note.messages) for note in _notes(effects))
+    return tuple(
+        UpgradeStep(at=now, step=note.step, detail=note.detail, messages=note.messages)
+        for note in _notes(effects)
+    )
 
 
 def stepped(upgrade: Upgrade, effects: Sequence[Effect]) -> Iterator[Event]:
