@@ -23,7 +23,7 @@ from ocppsec.csms.request_book import Newer, RequestBook, Waits
 from ocppsec.events import CertificateIssued, CertificateRequestRefused, Emit
 from ocppsec.issuers.issuer import NotYet
 from ocppsec.profiles.record import CertificateRecord, CertificateState
-from ocppsec.registry.store import NotRegistered, Store
+from ocppsec.registry.store import KeyAlreadyUsed, NotRegistered, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,28 +146,34 @@ class Certifier:
             case ApprovedRequest():
                 return await self._issue(identity, csr, verdict)
 
-    async def _issue(self, identity: str, csr: str, verdict: ApprovedRequest) -> Certified | Waits:
+    async def _issue(
+        self, identity: str, csr: str, verdict: ApprovedRequest
+    ) -> Certified | RefusedRequest | Waits:
         now = self._now()
         try:
             issued = await self._issuer.issue(verdict, csr, identity=identity)
         except NotYet as later:
             self.on_later(identity, later.seconds)
             return Waits(verdict.public_key_sha256[:16], later.ca)
-        await self._store.add_certificate(
-            CertificateRecord(
-                fingerprint=issued.fingerprint,
-                identity=identity,
-                serial_number=issued.serial_number,
-                subject=issued.subject,
-                public_key_sha256=verdict.public_key_sha256,
-                not_before=issued.not_before,
-                not_after=issued.not_after,
-                state=CertificateState.PENDING,
-                issued_at=now,
-                chain=issued.chain_pem,
-                renew_at=renew_at(Life(begin=now, end=issued.not_after), spread=identity),
+        try:
+            await self._store.add_certificate(
+                CertificateRecord(
+                    fingerprint=issued.fingerprint,
+                    identity=identity,
+                    serial_number=issued.serial_number,
+                    subject=issued.subject,
+                    public_key_sha256=verdict.public_key_sha256,
+                    not_before=issued.not_before,
+                    not_after=issued.not_after,
+                    state=CertificateState.PENDING,
+                    issued_at=now,
+                    chain=issued.chain_pem,
+                    renew_at=renew_at(Life(begin=now, end=issued.not_after), spread=identity),
+                )
             )
-        )
+        except KeyAlreadyUsed:
+            # Asked for twice at a time: the one that was kept counts, and this one nobody gets to see.
+            return await self.certify(identity, csr)
         await self._book.issued(identity, verdict.public_key_sha256, issued.fingerprint)
         self._emit(
             CertificateIssued(

@@ -38,6 +38,8 @@ class Running(Generic[AnyRow, State]):
     timer: asyncio.TimerHandle | None = None
     asked: tuple[int, Session] | None = None
     """Errand and session of a CALL that is under way."""
+    at_work: int = 0
+    """Errand that is no CALL and is under way."""
 
     @property
     def identity(self) -> str:
@@ -68,7 +70,7 @@ class Conduct(Protocol[AnyRow, State, Event, Effect]):
     ) -> tuple[State, tuple[Effect, ...]]:
         """How it goes on after a start of ours, or after the store was away; safe to repeat.
 
-        *asked*: its CALL is under way on the connection that is there, and its answer will be fed.
+        *asked*: its errand is under way, a CALL on the connection that is there, and what comes of it will be fed.
         """
 
     async def save(

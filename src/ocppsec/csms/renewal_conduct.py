@@ -76,10 +76,12 @@ class RenewalConduct:
         state = running.state
         if (missed := await self._missed(running.identity, state)) is not None:
             return workflow.decide(state, missed)
+        if asked:
+            return state, ()
         if isinstance(state, Signing | AwaitingApproval):
             return workflow.resume(state, ready=False)
         session = self._session_of(running.identity)
-        if asked or session is None or not session.may_be_called:
+        if session is None or not session.may_be_called:
             return state, ()
         return (
             self.decide(running, Ready())

@@ -138,13 +138,15 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
     async def resume(
         self, identity: str, move: Callable[[Running[AnyRow, State]], tuple[State, tuple[Effect, ...]]]
     ) -> None:
-        """As `go_on`, unless its CALL is under way on this very connection."""
+        """As `go_on`, unless its errand is under way, a CALL on this very connection."""
         await self.go_on(
             identity, lambda running: (running.state, ()) if self._is_asked(running) else move(running)
         )
 
     def _is_asked(self, running: Running[AnyRow, State]) -> bool:
-        return running.asked == (running.errand, self._session_of(running.identity))
+        """Not of a connection that has ended: what was sent there is not answered any more."""
+        asked = running.asked == (running.errand, self._session_of(running.identity))
+        return asked or running.at_work == running.errand > 0
 
     def set_timers(self) -> None:
         """Again, by what the clock says now: it may have been put forward."""
@@ -215,8 +217,8 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
                 running.errand = next(self._errands)
                 self.spawn(self._send(running, running.errand, effect))
             elif (work := self._conduct.act(running, effect)) is not None:
-                running.errand = next(self._errands)
-                self.spawn(self._run(running.identity, running.errand, work))
+                running.errand = running.at_work = next(self._errands)
+                self.spawn(self._run(running, running.errand, work))
 
     async def _send(self, running: Running[AnyRow, State], errand: int, send: exchange.Send) -> None:
         if send.after > 0:
@@ -237,11 +239,18 @@ class UnderWay(Generic[AnyRow, State, Event, Effect]):
         await self.feed_now(identity, event, errand=errand)
 
     async def _run(
-        self, identity: str, errand: int, work: Callable[[], Awaitable[Event | exchange.Event]]
+        self,
+        running: Running[AnyRow, State],
+        errand: int,
+        work: Callable[[], Awaitable[Event | exchange.Event]],
     ) -> None:
-        with self.doubted(identity):
-            event = await work()
-        await self.feed_now(identity, event, errand=errand)
+        try:
+            with self.doubted(running.identity):
+                event = await work()
+        finally:
+            if running.at_work == errand:
+                running.at_work = 0
+        await self.feed_now(running.identity, event, errand=errand)
 
     # -- after a start, and when the store was away -----------------------------------------------------
     async def _take_up(self, running: Running[AnyRow, State]) -> None:

@@ -132,3 +132,19 @@ async def test_a_request_that_is_repeated_while_it_is_signed(store, certifier, m
 
     monkeypatch.setattr(store, at, just_before)
     assert not isinstance(await certifier.receive("CS001", csr, secure=True), RefusedRequest)
+
+
+async def test_two_at_a_time_get_the_same_certificate(store, certifier, monkeypatch):
+    """Whoever is kept second gets what was kept first; what it had signed itself nobody sees."""
+    csr, add = request(), store.add_certificate
+
+    async def another_is_quicker(record):
+        monkeypatch.setattr(store, "add_certificate", add)
+        await certifier.certify("CS001", csr)
+        await add(record)
+
+    monkeypatch.setattr(store, "add_certificate", another_is_quicker)
+    certified = await certifier.certify("CS001", csr)
+    assert isinstance(certified, Certified)
+    (kept,) = await store.certificates("CS001")
+    assert certified.fingerprint == kept.fingerprint

@@ -263,6 +263,21 @@ async def test_ready_while_it_is_asked(made):
     assert len(resumed) == 1
 
 
+async def test_ready_while_it_is_signed(made):
+    """On whichever connection: what comes of it will come, and a second signature would be for nothing."""
+    await begin(made)
+    made.conduct.calls[0].set_result(Answered("answer"))
+    await settle()
+    assert len(made.conduct.signatures) == 1
+    made.sessions["CP1"] = SimpleNamespace(accepted=True, link=object())
+    await made.shell.resume("CP1", lambda running: (running.state, made.conduct.enter(running.state)[1]))
+    await settle()
+    assert len(made.conduct.signatures) == 1
+    made.conduct.signatures[0].set_result("signed")
+    await settle()
+    assert made.conduct.decided[-1] == "signed"
+
+
 async def test_taken_up(made):
     """What an earlier process left goes on, and what it alone could read is given up."""
     made.conduct.rows["CP2"] = Row(identity="CP2", state=-1)
