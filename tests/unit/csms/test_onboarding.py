@@ -162,6 +162,19 @@ async def test_a_boot_waits_for_nothing(house):
     assert len(house.begun) == 1
 
 
+async def test_one_that_boots_while_it_is_raised_is_not_forgotten(house):
+    """Its upgrade may fail afterwards."""
+    house.store.known = [replace(FAILED, status=UpgradeStatus.OPEN, ended_at=None)]
+    house.upgrading.add(IDENTITY)
+    await house.accepted()
+    assert house.begun == []
+
+    house.store.known = [FAILED]
+    house.upgrading.clear()
+    await house.look(later=600)
+    assert len(house.begun) == 1
+
+
 async def test_who_has_gone_is_let_go(house):
     """It is found again when it comes back."""
     await house.accepted()
