@@ -101,7 +101,7 @@ def test_a_station_that_rises_after_its_upgrade_failed_does_not_fall_back(up, id
         station.end()
     with Raw(up.door(2), identity, password=password, context=client_context(up.root)) as raw:
         assert raw.boot(identity)[2]["status"] == "Accepted"
-        raw.send(b"", opcode=10)  # the pong that shows the answer has arrived
+        raw.pong()
         eventually(lambda: up.station(identity)["floor"] == 2)
     answer = ask(up.door(1), request(target(identity), authorization=basic(identity, password)))
     assert answer.status == 403

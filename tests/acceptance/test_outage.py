@@ -216,7 +216,7 @@ def test_who_slipped_in_while_the_floor_rose_does_not_stay(house):
     with Raw(house.door(2), "CS", password=password, context=context) as higher:
         higher.send(boot)
         assert higher.text()[0] == 3
-        higher.send(b"", opcode=10)
+        higher.pong()
         assert store.asked.wait(5)
         data = request(target("CS"), authorization=basic("CS", password))
         with ThreadPoolExecutor() as pool:

@@ -73,7 +73,7 @@ def test_a_boot_on_the_higher_profile_closes_the_lower(up, identity):
             assert answer[2]["status"] == "Accepted"
             time.sleep(0.3)
             assert up.station(identity)["floor"] == 1, "nothing shows yet that the answer has arrived"
-            other.send(b"", opcode=10)
+            other.pong()
             eventually(lambda: up.station(identity)["floor"] == 2)
     assert refused_on(up, identity, password, 1)
 

@@ -176,6 +176,12 @@ class Raw:
                 return json.loads(payload)
             assert opcode in {9, 10}, (opcode, payload)
 
+    def pong(self):
+        """Answer the server's next ping: what it has sent before has arrived."""
+        while (received := self.read())[0] != 9:
+            pass
+        self.send(received[1], opcode=10)
+
     def closing(self):
         """(code, reason) of the server's close frame; (1006, "") when it just closed the socket."""
         try:
