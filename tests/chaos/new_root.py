@@ -56,7 +56,10 @@ async def rollover(made, fleet):
 async def let_behind(made, fleet):
     """The odd one by name, where it counts."""
     station = await patiently(lambda: made.store.peek("station", fleet.odd))
-    return (fleet.odd,) if station.floor >= 2 else ()
+    if station.floor < 2:
+        return ()
+    made.watch.let_behind = True
+    return (fleet.odd,)
 
 
 async def in_the_way(made):

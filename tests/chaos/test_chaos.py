@@ -256,6 +256,14 @@ def failed(reason):
             "believed no more",
             id="a certificate that the door does not believe",
         ),
+        pytest.param(
+            lambda watch: (
+                setattr(watch, "let_behind", True),
+                watch.event(handshake("CERTIFICATE_VERIFY_FAILED: unable to get issuer certificate")),
+            ),
+            None,
+            id="one that was let behind by name",
+        ),
         pytest.param(lambda watch: watch.event(handshake("UNEXPECTED_EOF")), None, id="one who hung up"),
         pytest.param(lambda watch: watch.lived("CP1", failed("connection reset")), None, id="a broken line"),
         pytest.param(lambda watch: watch.roots("CP1", 2, ["a"], ["b"]), "no root", id="the root is gone"),

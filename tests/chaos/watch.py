@@ -28,6 +28,8 @@ class Watch:
 
         One that answers and does not go, boots on 3 again: then 2 is refused again, though the station may try it.
         """
+        self.let_behind = False
+        """A rollover goes on without a station, by name: who it is that a door does not believe cannot be told."""
         self.broken = []
         self.refusals = Counter()
         self._booted = {}
@@ -124,7 +126,11 @@ class Watch:
                 event.name,
                 {name: said for name, said in asdict(event).items() if name != "identity"},
             )
-        if event.name == "handshake-failed" and "CERTIFICATE_VERIFY_FAILED" in event.reason:
+        if (
+            event.name == "handshake-failed"
+            and "CERTIFICATE_VERIFY_FAILED" in event.reason
+            and not self.let_behind
+        ):
             self.broken.append(f"a certificate of the fleet is believed no more: {event.reason}")
         if event.name == "connection-refused" and event.identity in self.honest:
             self.refusals[event.reason] += 1

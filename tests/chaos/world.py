@@ -12,9 +12,9 @@ from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from unittest import mock
-from urllib.parse import urlsplit
 
 from faults import FaultyStore
+from rig.ports import kept_ports
 from wire import Wire
 
 from ocppsec.certificates.ration import Ration
@@ -78,7 +78,7 @@ class World:
         self.stations = {}
         self.bugs = []
         self.kills = 0
-        self._ports = (0, 0, 0)
+        self._ports = kept_ports(3)
         self._tasks = set()
         self._asked = set()
         self._killing = asyncio.Lock()
@@ -110,7 +110,6 @@ class World:
         await csms.start()
         self.csms = csms  # whoever looks meanwhile sees the one that was killed
         self.faults.quiet = quiet
-        self._ports = tuple(urlsplit(self.csms.url_for(profile)).port for profile in (1, 2, 3))
 
     async def kill(self):
         async with self._killing:

@@ -14,6 +14,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig.ports import kept_ports
+
 OCPPSEC = Path(sys.executable).with_name("ocppsec")
 ORGANIZATION = "ACME"
 
@@ -49,7 +51,7 @@ class Up:
             **(variables or {}),
         }
         self._doors = doors
-        self._ports = {"ws": 0, "wss": 0, "mtls": 0, "api": 0}
+        self._ports = dict(zip(("ws", "wss", "mtls", "api"), kept_ports(4), strict=True))
         self._process = None
         self._reader = None
         self.lines = []
@@ -86,10 +88,6 @@ class Up:
             self._ended()
             raise AssertionError("ocppsec up did not get ready: " + "".join(self.lines[-20:]))
         self.ready = json.loads(line)
-        doors = {"ws": "1", "wss": "2", "mtls": "3"}
-        if self._doors:
-            self._ports = {name: port_of(self.ready["doors"][profile]) for name, profile in doors.items()}
-        self._ports["api"] = port_of(self.ready["api"])
         return self
 
     def _read(self, stream):
