@@ -231,6 +231,10 @@ class Campaigner:
                 member.identity, errand_id(held.campaign, member)
             ):
                 news.append(CameAfterAll(member.identity))
+        for identity in held.waited_for():
+            there = is_there(self._fleet, identity)
+            if not there and await self._fleet.store.station(identity) is None:
+                news.append(Gone(identity))  # nobody could begin it: it would be waited for in vain
         return news
 
     async def _begin_all(self, held: Held, members: Sequence[Member]) -> list[Event]:

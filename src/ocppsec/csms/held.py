@@ -14,6 +14,8 @@ from ocppsec.upgrades.campaign.states import UNDER_WAY, Member, MemberStatus, Ru
 PASSED_OVER_AT_ONCE: Final = 200
 """So many of those who could not be begun are looked at again in one look; in turn all of them."""
 BADLY_AT_ONCE: Final = 8
+AWAY_AT_ONCE: Final = 8
+"""Of so many that are waited for it is asked in one look whether they are registered still: a read each."""
 _BADLY: Final = (MemberStatus.FAILED, MemberStatus.LOST, MemberStatus.AWAY)
 
 
@@ -41,10 +43,15 @@ class Held:
     """As far as the registry was gone through for late comers."""
     late_at: datetime | None = None
     _passed_over: Rota = field(default_factory=Rota)
+    _away: Rota = field(default_factory=Rota)
     _badly: dict[MemberStatus, Rota] = field(default_factory=lambda: {status: Rota() for status in _BADLY})
 
     def again(self) -> list[str]:
         return self._passed_over.take(self.roster.passed_over, PASSED_OVER_AT_ONCE)
+
+    def waited_for(self) -> list[str]:
+        """Some of those whose turn it was, and who could not be begun."""
+        return self._away.take(self.roster.passed_over, AWAY_AT_ONCE)
 
     def ended_badly(self) -> list[Member]:
         """Some of those that may have come after all."""

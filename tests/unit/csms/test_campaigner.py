@@ -253,6 +253,30 @@ async def test_the_store_is_away(fleet):
     assert len(fleet.begun) == 1
 
 
+async def test_who_is_removed_is_not_waited_for(fleet):
+    """The canary failed, is tried again, is away and is removed: the phases behind it go on."""
+    for identity in ("CP1", "CP2"):
+        await fleet.add(identity)
+    campaigner = await new(fleet)
+    campaign = await campaigner.begin(read_plan(PLAN | {"phases": [{"stations": 1}, {"percent": 100}]}))
+    await look(fleet, campaigner)
+    canary = (await fleet.store.upgrade(fleet.begun[0])).identity
+    other = ({"CP1", "CP2"} - {canary}).pop()
+    await campaigner.tell(campaign.id, Pause())
+    await fleet.end(fleet.begun[0], REFUSED)
+    await look(fleet, campaigner)
+    await campaigner.tell(campaign.id, Retry())
+    del fleet.connected[canary]
+    await look(fleet, campaigner)
+    assert await statuses(fleet, campaign) == {canary: "pending", other: "pending"}
+
+    await fleet.store.remove_station(canary)
+    await look(fleet, campaigner)
+    await look(fleet, campaigner)
+
+    assert await statuses(fleet, campaign) == {canary: "skipped", other: "running"}
+
+
 async def test_somebody_else_has_an_upgrade_open(fleet):
     """A station with another open upgrade has its turn when that has ended."""
     await fleet.add("CP1")
